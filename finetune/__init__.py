@@ -1,0 +1,1 @@
+"""From labelled faces to a better model: synthetic faces, datasets, training and evaluation."""

@@ -1,0 +1,152 @@
+"""The small Transformer decoder that words what the network sees: one sentence per action unit, one for the whole face.
+
+One decoder writes both; an embedding tells it whose sentence it writes. It reads a memory by cross-attention and keeps its
+keys and values, and all sentences of a batch are written at once.
+Letters: R rows (sentences), L tokens of a sentence, M memory tokens, H heads, E config.decoder_width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vlfau.config import VLFAUConfig
+
+PAD, BEGIN, END = 0, 1, 2
+"""Token ids of padding, start and end of a sentence; `vlfau.words` builds its vocabulary around them."""
+
+
+@dataclass
+class Memory:
+    """Keys and values of the memory for one layer, and which memory tokens each row may read."""
+
+    key: Tensor
+    """(R, H, M, E / H)"""
+    value: Tensor
+    allowed: Tensor
+    """(R, 1, 1, M) bool"""
+
+    def rows(self, keep: Tensor) -> "Memory":
+        return Memory(self.key[keep], self.value[keep], self.allowed[keep])
+
+    def joined(self, other: "Memory") -> "Memory":
+        """The rows of both, first this one's; M must agree."""
+        parts = ((self.key, other.key), (self.value, other.value), (self.allowed, other.allowed))
+        return Memory(*(torch.cat(pair) for pair in parts))
+
+
+class Attention(nn.Module):
+    """Multi-head attention with separate query and key/value projections."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+
+    def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., L, E) -> two of (..., H, L, E / H)."""
+        key, value = self.key_value(x).chunk(2, dim=-1)
+        return self.split(key), self.split(value)
+
+    def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        mixed = F.scaled_dot_product_attention(self.split(self.query(x)), key, value, attn_mask=mask, is_causal=causal)
+        return self.out(mixed.transpose(-3, -2).flatten(-2))
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm decoder layer: attention to the sentence so far, to the memory, then a feed-forward of twice the width."""
+
+    def __init__(self, config: VLFAUConfig) -> None:
+        super().__init__()
+        width, heads = config.decoder_width, config.decoder_heads
+        self.norm_self, self.attend_self = nn.LayerNorm(width), Attention(width, heads)
+        self.norm_memory, self.attend_memory = nn.LayerNorm(width), Attention(width, heads)
+        self.norm_feed = nn.LayerNorm(width)
+        self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, x: Tensor, memory: Memory, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple]:
+        """(R, L, E) -> (R, L, E) and the keys and values so far. With `past` only the new tokens are given (L = 1)."""
+        normal = self.norm_self(x)
+        key, value = self.attend_self.keys_values(normal)
+        if past is not None:
+            key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
+        x = x + self.attend_self(normal, key, value, causal=past is None)
+        x = x + self.attend_memory(self.norm_memory(x), memory.key, memory.value, memory.allowed)
+        return x + self.feed(self.norm_feed(x)), (key, value)
+
+
+class SentenceDecoder(nn.Module):
+    """Writes token ids from memory tokens; subjects 0..A-1 are the action units, subject A is the whole face."""
+
+    def __init__(self, config: VLFAUConfig) -> None:
+        super().__init__()
+        width = config.decoder_width
+        self.max_tokens = config.max_text_tokens
+        self.token = nn.Embedding(config.vocab_size, width)
+        self.position = nn.Embedding(config.max_text_tokens, width)
+        self.subject = nn.Embedding(len(config.au_numbers) + 1, width)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.norm = nn.LayerNorm(width)
+
+    def memories(self, tokens: Tensor, allowed: Tensor | None = None, pad_to: int | None = None) -> list[Memory]:
+        """(R, M, E) memory tokens -> one `Memory` per layer, padded to `pad_to` tokens with ones that nobody may read."""
+        rows, count = tokens.shape[:2]
+        if allowed is None:
+            allowed = tokens.new_ones(rows, count, dtype=torch.bool)
+        pad = (pad_to or count) - count
+        made = []
+        for layer in self.layers:
+            key, value = layer.attend_memory.keys_values(tokens)
+            made.append(
+                Memory(F.pad(key, (0, 0, 0, pad)), F.pad(value, (0, 0, 0, pad)), F.pad(allowed, (0, pad))[:, None, None])
+            )
+        return made
+
+    def embed(self, ids: Tensor, subjects: Tensor, first_position: int = 0) -> Tensor:
+        positions = torch.arange(first_position, first_position + ids.shape[1], device=ids.device)
+        return self.token(ids) + self.position(positions) + self.subject(subjects)[:, None]
+
+    def logits(self, x: Tensor) -> Tensor:
+        return F.linear(self.norm(x), self.token.weight)  # output weights are the embedding's
+
+    def forward(self, ids: Tensor, subjects: Tensor, memories: list[Memory]) -> Tensor:
+        """(R, L) ids, (R,) subjects -> (R, L, vocabulary) logits of the next token."""
+        x = self.embed(ids, subjects)
+        for layer, memory in zip(self.layers, memories, strict=True):
+            x, _ = layer(x, memory)
+        return self.logits(x)
+
+    @torch.no_grad()
+    def write(self, subjects: Tensor, memories: list[Memory], max_tokens: int | None = None) -> Tensor:
+        """Greedy decoding: (R,) subjects -> (R, L) ids after BEGIN, filled with PAD after END.
+
+        Rows that have ended leave the batch, so that a long description does not drag short sentences along.
+        """
+        limit = min(max_tokens or self.max_tokens, self.max_tokens)
+        rows = len(subjects)
+        written = torch.full((rows, limit), PAD, device=subjects.device)
+        alive = torch.arange(rows, device=subjects.device)
+        ids = torch.full((rows, 1), BEGIN, device=subjects.device)
+        past: list = [None] * len(self.layers)
+        for step in range(limit):
+            x = self.embed(ids, subjects, first_position=step)
+            for i, (layer, memory) in enumerate(zip(self.layers, memories, strict=True)):
+                x, past[i] = layer(x, memory, past[i])
+            ids = self.logits(x[:, -1:]).argmax(dim=-1)
+            written[alive, step] = ids[:, 0]
+            going = ids[:, 0] != END
+            if not bool(going.any()):
+                break
+            if int(going.sum()) <= 0.75 * len(going):
+                keep = going.nonzero()[:, 0]
+                alive, ids, subjects = alive[keep], ids[keep], subjects[keep]
+                past = [(k[keep], v[keep]) for k, v in past]
+                memories = [memory.rows(keep) for memory in memories]
+        ended = (written == END).cumsum(dim=1)
+        return written.masked_fill(ended > 0, PAD)
