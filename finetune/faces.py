@@ -35,7 +35,7 @@ class LabelledFaces:
     person: NDArray[np.str_]
     """(n,)"""
     groups: dict[str, NDArray[np.str_]] = field(default_factory=dict)
-    """Columns of the catalogue per face, such as gender, age, ethnicity, file; empty for renders."""
+    """Columns of the catalogue per face, such as gender, age, ethnicity, photo; empty for renders."""
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -57,7 +57,7 @@ def load_renders(folder: str | Path) -> LabelledFaces:
     What a pose or an occlusion hides counts as unknown. Raises `DataError` when the folder has no shard.
     """
     folder = Path(folder)
-    shards = sorted(p.parent for p in folder.glob("*/intensity.npy"))
+    shards = sorted(p.parent for p in folder.glob("shard-*[0-9]/intensity.npy"))
     if not shards:
         raise DataError(f"There are no renders in {folder}. Make some: python -m finetune.synthetic generate --out {folder}.")
     people = np.array(json.loads((folder / "persons.json").read_text()))
@@ -99,7 +99,7 @@ def load_coded_photos(data: str | Path, cache: str | Path, split: str) -> Labell
     data, cache = Path(data), Path(cache)
     if not cache.is_file():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, **_read_coded_photos(data))
+        np.savez(str(cache), **_read_coded_photos(data))
     with np.load(cache) as table:
         columns = {name: table[name] for name in table.files}
     faces = LabelledFaces(
@@ -146,6 +146,7 @@ def _read_coded_photos(data: Path) -> dict[str, NDArray]:
         landmarks.append(chip_landmarks(points))
         codes.append(np.stack([row_codes(row)] * 2))
         kept.append(row)
-    names = ("person", "file", "split", "gender", "age", "ethnicity", "pose")
+    names = ("person", "split", "gender", "age", "ethnicity", "pose")
     columns = {name: np.array([row[name] for row in kept]) for name in names}
+    columns["photo"] = np.array([row["file"] for row in kept])
     return columns | {"chips": np.stack(chips), "landmarks": np.stack(landmarks), "intensity": np.stack(codes)}

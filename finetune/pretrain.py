@@ -115,7 +115,7 @@ class Recipe:
         with accelerator.main_process_first():
             self.photos = load_coded_photos(data, cache, "train")
         self.val_photos = load_coded_photos(data, cache, "val")
-        self.val_renders = load_renders(renders / "val")
+        self.renders = renders
         self.faces = FaceIndex(load_renders(renders / "train"), self.photos, config.photo_copies)
         self.words = rule_words()
         self.mirror_index = torch.from_numpy(Correspondence.load().mirror)
@@ -266,14 +266,14 @@ class Recipe:
         """Fit calibration and thresholds on `val` people and save the checkpoint."""
         if self.accelerator.is_main_process:
             model = self.accelerator.unwrap_model(self.model)
-            calibrate(model, self.val_photos, self.val_renders)
+            calibrate(model, self.val_photos, load_renders(self.renders / "val"))
             self.save(version)
             (self.out / "recipe.json").write_text(json.dumps(asdict(self.config), indent=2) + "\n", "utf-8")
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m finetune.pretrain", description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small.json")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small-1.json")
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)")
     parser.add_argument("--renders", type=Path, default=Path("build/renders"), help="folder with train/ and val/ renders")
     parser.add_argument("--out", type=Path, default=Path("build/pretrain"), help="run folder; an unfinished run goes on")

@@ -70,6 +70,20 @@ def chip_landmarks(landmarks_px: ArrayLike) -> NDArray[np.float32]:
     return np.hstack([apply(transform, landmarks[:, :2]), depth]).astype(np.float32)
 
 
+def square_transform(
+    centre_px: ArrayLike, side_px: float, roll_deg: float, size_px: int
+) -> NDArray[np.float64]:
+    """The similarity (2, 3) from photo px to a view of size_px that shows one square of the photo.
+
+    The square has its middle at `centre_px` (x, y) and leans by `roll_deg`, clockwise in the picture; in the
+    view it stands upright.
+    """
+    roll = math.radians(roll_deg)
+    across = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
+    linear = across * (size_px / side_px)
+    return np.hstack([linear, size_px / 2 - linear @ np.asarray(centre_px, np.float64)[:, None]])
+
+
 def apply(transform: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]:
     """Points (..., 2) through a (2, 3) transform -> (..., 2)."""
     return np.asarray(points, np.float64) @ transform[:, :2].T + transform[:, 2]
@@ -77,13 +91,17 @@ def apply(transform: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float
 
 def invert(transform: NDArray[np.float64]) -> NDArray[np.float64]:
     """The (2, 3) transform that undoes `transform`, for example chip px -> photo px."""
-    inverse = np.linalg.inv(transform[:, :2])
-    return np.hstack([inverse, -inverse @ transform[:, 2:]])
+    (a, b, x), (c, d, y) = (
+        transform.tolist()
+    )  # by hand: it runs often, and numpy takes longer to begin than this
+    area = a * d - b * c
+    return np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]]) / area
 
 
 def scale_of(transform: NDArray[np.float64]) -> float:
     """How many target pixels one source pixel becomes along a line, above 0."""
-    return math.sqrt(abs(float(np.linalg.det(transform[:, :2]))))
+    (a, b, _), (c, d, _) = transform.tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def make_chip(
@@ -162,7 +180,9 @@ def _shrink(
     height, width = region.shape[:2]
     padded = cv2.copyMakeBorder(region, 0, -height % factor, 0, -width % factor, cv2.BORDER_REPLICATE)
     size = (padded.shape[1] // factor, padded.shape[0] // factor)
-    return _average(np.asarray(padded, np.uint8), size), np.hstack([transform[:, :2] * factor, transform[:, 2:]])
+    return _average(np.asarray(padded, np.uint8), size), np.hstack(
+        [transform[:, :2] * factor, transform[:, 2:]]
+    )
 
 
 def _warp(image: NDArray[np.uint8], transform: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from vlfau.errors import ImageError, NoFaceError, VLFAUError
-from vlfau.records import FORMATS, Record, RecordWriter, columns, failed_record, no_face_message, photo_records
+from vlfau.records import (
+    FORMATS,
+    Record,
+    RecordWriter,
+    columns,
+    failed_record,
+    no_face_message,
+    photo_records,
+)
 
 if TYPE_CHECKING:  # loading these takes seconds; `--help` should not
     from vlfau.predictor import Predictor
@@ -26,18 +34,28 @@ def build_parser() -> argparse.ArgumentParser:
     predict = commands.add_parser(
         "predict",
         help="find the faces in photos and write their action units",
-        description="Writes one record per face. Exit code: 0, 1 when a photo could not be read, 2 when nothing could start.",
+        description="Writes one record per face. "
+        "Exit code: 0, 1 when a photo could not be read, 2 when nothing could start.",
     )
-    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a photo, or a folder with all photos below it")
-    predict.add_argument("--out", type=Path, metavar="FILE", help="where to write; standard output unless given")
+    predict.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a photo, or a folder with all photos below it"
+    )
+    predict.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write; standard output unless given"
+    )
     predict.add_argument("--format", choices=FORMATS, help="default: csv when FILE ends in .csv, else jsonl")
     predict.add_argument(
-        "--words", action=argparse.BooleanOptionalAction, default=True, help="sentences too, in jsonl and csv (default: yes)"
+        "--words",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="sentences too, in jsonl and csv (default: yes)",
     )
     info = commands.add_parser("info", help="print the model's card", description="Prints the model's card.")
     for command in (predict, info):
         command.add_argument(
-            "--model", metavar="DIR_OR_REPO", help="a checkpoint's folder or Hub repository; the embedded one unless given"
+            "--model",
+            metavar="DIR_OR_REPO",
+            help="a checkpoint's folder or Hub repository; the embedded one unless given",
         )
     return parser
 
@@ -61,7 +79,9 @@ def photos_at(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES and file.is_file())
+            found += sorted(
+                file for file in path.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES and file.is_file()
+            )
         else:
             found.append(path)
     return list(dict.fromkeys(found))
@@ -87,7 +107,9 @@ def _predict(options: argparse.Namespace) -> int:
         return _predict_photos(photos, _load(options.model), out, form, words)
 
 
-def _predict_photos(photos: Sequence[Path], predictor: "Predictor", out: TextIO, form: str, words: bool) -> int:
+def _predict_photos(
+    photos: Sequence[Path], predictor: "Predictor", out: TextIO, form: str, words: bool
+) -> int:
     from tqdm import tqdm
 
     unread = 0
@@ -103,7 +125,10 @@ def _predict_photos(photos: Sequence[Path], predictor: "Predictor", out: TextIO,
             writer.write(record)
         out.flush()
     if unread:
-        print(f"{unread} of {len(photos)} photos could not be read; their records have success 0.", file=sys.stderr)
+        print(
+            f"{unread} of {len(photos)} photos could not be read; their records have success 0.",
+            file=sys.stderr,
+        )
     return 1 if unread else 0
 
 

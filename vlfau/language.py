@@ -93,6 +93,8 @@ class SentenceDecoder(nn.Module):
         self.subject = nn.Embedding(len(config.au_numbers) + 1, width)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(width)
+        for table in (self.token, self.position, self.subject):
+            nn.init.normal_(table.weight, std=0.02)  # the token table is the output layer too
 
     def memories(self, tokens: Tensor, allowed: Tensor | None = None, pad_to: int | None = None) -> list[Memory]:
         """(R, M, E) memory tokens -> one `Memory` per layer, padded to `pad_to` tokens with ones that nobody may read."""

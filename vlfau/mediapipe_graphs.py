@@ -29,9 +29,8 @@ MESH_VIEW_PX = 192
 DETECTOR_VIEW_PX = {"full": 192, "short": 128}
 """Sides of the pictures that the two detectors read: faces up to about 5 m away, and up to about 2 m."""
 
-_LOWEST_SCORE = 0.3
-"""The detectors drop what they are less sure of; callers choose a higher bar."""
-
+_DETECTOR_GRAPHS = {"full": "FaceDetectionFullRangeCpu", "short": "FaceDetectionShortRangeCpu"}
+_DETECTOR_PORTS = {"input_stream": ["IMAGE:image"], "output_stream": ["DETECTIONS:detections"]}
 _MESH_PORTS = {
     "input_stream": ["IMAGE:image", "ROI:region"],
     "input_side_packet": ["WITH_ATTENTION:with_attention"],
@@ -95,30 +94,41 @@ def _as_detection(item: Any, size_px: int) -> Detection:
 
 
 def _build_detector(reach: str) -> Any:
-    mediapipe = _import_mediapipe()
-    graph = mediapipe.solutions.face_detection.FaceDetection(
-        min_detection_confidence=_LOWEST_SCORE, model_selection={"short": 0, "full": 1}[reach]
-    )
+    """With the network's own threshold, a score of about 0.5."""
+    graph = _build(_DETECTOR_GRAPHS[reach], _DETECTOR_PORTS)
     size = DETECTOR_VIEW_PX[reach]
     graph.process(np.zeros((size, size, 3), np.uint8))  # the networks load, and log, on their first picture
     return graph
 
 
 def _build_mesh() -> Any:
-    _import_mediapipe()
-    from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
-    from mediapipe.python.solution_base import PacketDataType, SolutionBase
-
-    node = CalculatorGraphConfig.Node(calculator="FaceLandmarkCpu", **_MESH_PORTS)
-    graph = SolutionBase(
-        graph_config=CalculatorGraphConfig(node=[node], **_MESH_PORTS),
+    graph = _build(
+        "FaceLandmarkCpu",
+        _MESH_PORTS,
         side_inputs={"with_attention": True},
         outputs=["landmarks", _PRESENCE_STREAM],
-        stream_type_hints={"landmarks": PacketDataType.PROTO},
         calculator_params={_THRESHOLD_OPTION: -1.0},  # always give landmarks; the caller judges the presence
     )
     _run_mesh(graph, np.zeros((MESH_VIEW_PX, MESH_VIEW_PX, 3), np.uint8))
     return graph
+
+
+def _build(calculator: str, ports: dict[str, list[str]], **options: Any) -> Any:
+    """A graph of one of the wheel's parts with the part's own ports, run on the thread that calls it."""
+    try:
+        from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig, ExecutorConfig
+        from mediapipe.python.solution_base import PacketDataType, SolutionBase
+    except ImportError as error:
+        raise ModelError(
+            f"Faces cannot be found without MediaPipe. Importing it failed: {error}. "
+            "Install the packages of requirements.txt (mediapipe 0.10.21)."
+        ) from error
+    graph = CalculatorGraphConfig(
+        node=[CalculatorGraphConfig.Node(calculator=calculator, **ports)],
+        executor=[ExecutorConfig(name="", type="ApplicationThreadExecutor")],
+        **ports,
+    )
+    return SolutionBase(graph_config=graph, stream_type_hints={"landmarks": PacketDataType.PROTO}, **options)
 
 
 def _run_mesh(graph: Any, view: NDArray[np.uint8]) -> Any:
@@ -126,17 +136,6 @@ def _run_mesh(graph: Any, view: NDArray[np.uint8]) -> Any:
 
     whole = NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0, rotation=0.0)
     return graph.process({"image": view, "region": whole})
-
-
-def _import_mediapipe() -> Any:
-    try:
-        import mediapipe
-    except ImportError as error:
-        raise ModelError(
-            f"Faces cannot be found without MediaPipe. Importing it failed: {error}. "
-            "Install the packages of requirements.txt (mediapipe 0.10.21)."
-        ) from error
-    return mediapipe
 
 
 @contextmanager

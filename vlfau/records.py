@@ -53,7 +53,9 @@ def photo_records(file: str, faces: Sequence["FacePrediction"], words: bool = Tr
     return [_face_record(file, index, face, words) for index, face in enumerate(faces)]
 
 
-def failed_record(file: str, error: str, model_version: str, numbers: Sequence[int] = AU_NUMBERS, words: bool = True) -> Record:
+def failed_record(
+    file: str, error: str, model_version: str, numbers: Sequence[int] = AU_NUMBERS, words: bool = True
+) -> Record:
     """The one record of a photo that has no face or cannot be read: `success` 0, `error`, and nothing measured."""
     known: Record = {"file": file, "success": 0, "model_version": model_version, "error": error}
     return {column: known.get(column) for column in columns(numbers, words)}
@@ -113,7 +115,15 @@ class RecordWriter:
 def _face_record(file: str, index: int, prediction: "FacePrediction", words: bool) -> Record:
     face = prediction.face
     x0, y0, x1, y1 = (_number(value, 1) for value in face.box_xyxy_px)
-    known: Record = {"file": file, "face": index, "success": 1, "box_x0": x0, "box_y0": y0, "box_x1": x1, "box_y1": y1}
+    known: Record = {
+        "file": file,
+        "face": index,
+        "success": 1,
+        "box_x0": x0,
+        "box_y0": y0,
+        "box_x1": x1,
+        "box_y1": y1,
+    }
     known |= {"score": _number(face.score), "model_version": prediction.model_version}
     known |= {
         "pose_yaw": _number(face.pose.yaw_deg, 1),
@@ -122,7 +132,11 @@ def _face_record(file: str, index: int, prediction: "FacePrediction", words: boo
     }
     for unit in prediction.action_units:
         code = by_number(unit.number).code
-        known |= {f"{code}_p": _number(unit.probability), f"{code}_i": _number(unit.intensity), f"{code}_c": int(unit.active)}
+        known |= {
+            f"{code}_p": _number(unit.probability),
+            f"{code}_i": _number(unit.intensity),
+            f"{code}_c": int(unit.active),
+        }
         known[f"{code}_text"] = unit.text
     known["description"] = prediction.description
     known["warnings"] = " ".join(warning.code for warning in face.warnings)
@@ -161,7 +175,12 @@ def _as_openface(record: Record, frame: int) -> Record:
 def _as_pyfeat(record: Record, frame: int) -> Record:
     """Columns of py-feat: the box as corner and size, pose in degrees, `AU12` a probability 0-1, frames from 0."""
     x0, y0, x1, y1 = (record[f"box_{name}"] for name in ("x0", "y0", "x1", "y1"))
-    row: Record = {"FaceRectX": x0, "FaceRectY": y0, "FaceRectWidth": _minus(x1, x0), "FaceRectHeight": _minus(y1, y0)}
+    row: Record = {
+        "FaceRectX": x0,
+        "FaceRectY": y0,
+        "FaceRectWidth": _minus(x1, x0),
+        "FaceRectHeight": _minus(y1, y0),
+    }
     row |= {"FaceScore": record["score"]}
     row |= {"Pitch": record["pose_pitch"], "Roll": record["pose_roll"], "Yaw": record["pose_yaw"]}
     row |= {code: record[f"{code}_p"] for code in _codes(record)}

@@ -1,0 +1,127 @@
+"""What happens on a face: random but plausible sets of action units, their intensities and sides.
+
+Letters: B faces, A 22 action units. Sides are the person's own, left first.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetune.synthetic.actions import INDEX, NEVER_TOGETHER
+from vlfau.action_units import ACTION_UNITS, AU_NUMBERS
+
+LOWEST_INTENSITY, HIGHEST_INTENSITY = 0.5, 5.0
+
+COMBINATIONS: tuple[tuple[int, ...], ...] = (
+    # Smiles: with and without the cheeks, lips closed and parted, with other mouth movements.
+    *(
+        (6, 12),
+        (12,),
+        (6, 12, 25),
+        (12, 25),
+        (6, 7, 12, 25, 26),
+        (12, 25, 26),
+        (12, 14),
+        (6, 7, 12),
+        (10, 12, 25),
+    ),
+    # Cheeks and lids without a smile.
+    *((6,), (6, 7), (6, 9), (6, 10), (6, 15), (4, 6, 7), (6, 7, 9, 10), (6, 20, 25), (4, 6, 43)),
+    # Brows.
+    *(
+        (1, 2),
+        (1, 2, 5),
+        (1, 2, 5, 26),
+        (1, 2, 5, 25, 27),
+        (1, 4),
+        (1, 4, 15),
+        (1, 2, 4),
+        (1, 2, 4, 5, 20, 25),
+    ),
+    *((4, 7), (4, 5, 7, 23), (4, 7, 24), (4, 7, 9), (4, 9), (4, 17), (2, 5), (4, 7, 10, 25)),
+    # Nose, upper lip and chin.
+    *(
+        (9, 10),
+        (9, 10, 17),
+        (9, 17),
+        (10, 25),
+        (9, 25),
+        (15, 17),
+        (1, 4, 15, 17),
+        (17, 24),
+        (17, 23),
+        (10, 14),
+    ),
+    # Speech.
+    *(
+        (25,),
+        (25, 26),
+        (18, 25),
+        (22, 25),
+        (20, 25),
+        (25, 27),
+        (18, 22),
+        (10, 25, 26),
+        (20, 25, 26),
+        (23,),
+        (28,),
+    ),
+    *((12, 25, 26), (14, 17), (14, 24), (18,), (24,)),
+    # Lids.
+    *((43,), (43,), (43, 25), (12, 43), (4, 43), (1, 2, 43), (7,), (5,)),
+)
+"""Sets of units that people show together; frequent pairs follow the published co-occurrences."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How often each kind of face is drawn (the rest is random sets of units) and how uneven faces are."""
+
+    neutral: float = 0.27
+    single: float = 0.25
+    combination: float = 0.36
+    extra_unit: float = 0.02
+    random_units: float = 2.5
+    uneven: float = 0.15
+
+
+def sample_intensities(
+    rng: np.random.Generator, count: int, mixture: Mixture | None = None
+) -> NDArray[np.float32]:
+    """Draw intensities (B, 2, A) in 0-5 for `count` faces; units of the midline are the same on both sides.
+
+    The value of AU25 here is how far the lips are driven apart; its label is measured on the rendered lips.
+    """
+    mixture = mixture or Mixture()
+    intensity = np.zeros((count, 2, len(AU_NUMBERS)), np.float32)
+    for face in range(count):
+        for number in _units(rng, mixture):
+            level = rng.uniform(LOWEST_INTENSITY, HIGHEST_INTENSITY)
+            intensity[face, :, INDEX[number]] = level
+            if ACTION_UNITS[INDEX[number]].has_sides and rng.random() < mixture.uneven:
+                weaker = rng.integers(2)
+                intensity[face, weaker, INDEX[number]] = level * rng.random() if rng.random() < 0.7 else 0.0
+    return intensity
+
+
+def allowed(units: set[int]) -> bool:
+    """True when no two of the units exclude each other."""
+    return not any(pair <= units for pair in NEVER_TOGETHER)
+
+
+def _units(rng: np.random.Generator, mixture: Mixture) -> list[int]:
+    kind = rng.random()
+    if kind < mixture.neutral:
+        return []
+    if kind < mixture.neutral + mixture.single:
+        return [int(rng.choice(AU_NUMBERS))]
+    chances = np.full(len(AU_NUMBERS), mixture.random_units / len(AU_NUMBERS))
+    units: set[int] = set()
+    if kind < mixture.neutral + mixture.single + mixture.combination:
+        units = set(COMBINATIONS[rng.integers(len(COMBINATIONS))])
+        chances[:] = mixture.extra_unit
+    for number in rng.permutation(np.array(AU_NUMBERS)[rng.random(len(AU_NUMBERS)) < chances]).tolist():
+        if allowed(units | {number}):
+            units.add(number)
+    return sorted(units)

@@ -1,0 +1,201 @@
+"""How fast and how large VL-FAU is: the bare Swin stem, the network, whole photos and peak memory, in one run.
+
+All variants run in turn, round after round, on the same cores with the same number of threads, and the median over
+rounds counts: whatever slows the machine for a moment then slows every variant. `make bench` runs this.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # run as a script, so that the folder of this file is where Python looks
+
+from vlfau.alignment import chip_landmarks, chip_transform, make_chip  # noqa: E402
+from vlfau.images import read_image  # noqa: E402
+from vlfau.predictor import Predictor  # noqa: E402
+
+PHOTO_LONG_SIDE_PX = 1280
+
+PEAK_MEMORY_PROGRAM = """
+import resource, sys, torch
+torch.set_num_threads(int(sys.argv[1]))
+from pathlib import Path
+from vlfau.images import read_image
+from vlfau.predictor import Predictor
+Predictor.load(sys.argv[2] or None).predict(read_image(Path(sys.argv[3]).read_bytes()))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
+"""
+"""Peak resident memory in MB of a process of its own that loads everything and predicts one photo, with words."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure that must not exceed a limit, on two cores with batches of eight."""
+
+    name: str
+    limit: float
+    measured: float
+
+    @property
+    def met(self) -> bool:
+        return self.measured <= self.limit
+
+
+def batch_of_chips(predictor: Predictor, photo: np.ndarray, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, 3, S, S) RGB 0-1 and (B, 478, 3): the photo's face, turned a little differently in each chip."""
+    (face, *_) = predictor.finder.find(photo)
+    side = predictor.checkpoint.config.chip_size_px
+    rng = np.random.default_rng(0)
+    moved = [face.landmarks_px + rng.normal(0, 0.01 * face.width_px, (1, 3)) for _ in range(size)]
+    chips = np.stack([make_chip(photo, chip_transform(points, side), side) for points in moved])
+    landmarks = np.stack([chip_landmarks(points) for points in moved])
+    return torch.from_numpy(chips).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(landmarks)
+
+
+def variants(
+    predictor: Predictor, photo_bytes: bytes, batch: int
+) -> dict[str, tuple[int, Callable[[], object]]]:
+    """Key of the result -> how many things one call does, and the call."""
+    model, words = predictor.model, predictor.checkpoint.words
+    pixels, landmarks = batch_of_chips(predictor, read_image(photo_bytes), batch)
+    normalised = (pixels - model.image_mean) / model.image_std
+
+    def network_with_words() -> list[str]:
+        return [words.decode(ids) for face in model.write(model(pixels, landmarks)).tolist() for ids in face]
+
+    return {
+        "stem_chips_per_s": (batch, lambda: model.stem.backbone(normalised)),
+        "network_chips_per_s": (batch, lambda: model.probabilities(model(pixels, landmarks))),
+        "network_words_chips_per_s": (batch, network_with_words),
+        "photos_per_s": (1, lambda: predictor.predict(read_image(photo_bytes))),
+    }
+
+
+@torch.inference_mode()
+def rates(calls: dict[str, tuple[int, Callable[[], object]]], rounds: int) -> dict[str, float]:
+    """Things per second of each call: median over rounds, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds + 1):
+        for name, (_, call) in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: calls[name][0] / statistics.median(times[1:]) for name, times in seconds.items()}
+
+
+def peak_rss_mb(model: str, photo: Path, threads: int) -> float:
+    """Peak memory of a fresh process; measured apart, since this one holds a batch and its results."""
+    command = [sys.executable, "-c", PEAK_MEMORY_PROGRAM, str(threads), model, str(photo)]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return float(result.stdout)
+
+
+def goals(figures: dict[str, float]) -> list[Goal]:
+    """What issue "the foundation" set for two cores: times against the bare stem, a photo, memory."""
+    stem = figures["stem_chips_per_s"]
+    return [
+        Goal("network without words, in times of the bare stem", 1.25, stem / figures["network_chips_per_s"]),
+        Goal(
+            "network with words, in times of the bare stem", 2.0, stem / figures["network_words_chips_per_s"]
+        ),
+        Goal("a photo of one face with words, ms", 250, 1000 / figures["photos_per_s"]),
+        Goal("peak memory, MB", 1500, figures["peak_rss_mb"]),
+    ]
+
+
+def machine(threads: int) -> dict[str, str | int]:
+    """What the figures were measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": os.cpu_count() or 0,
+        "threads": threads,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def bind_to_cores(count: int) -> None:
+    """Keep this process and its children on `count` cores where the system allows it, and their pools as small."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
+
+
+def as_jpeg(photo: Path) -> bytes:
+    """The photo with its long side at 1280 px, as a camera would have written it."""
+    image = Image.fromarray(read_image(photo))
+    scale = PHOTO_LONG_SIDE_PX / max(image.size)
+    jpeg = BytesIO()
+    image.resize((round(image.width * scale), round(image.height * scale))).save(jpeg, "JPEG", quality=90)
+    return jpeg.getvalue()
+
+
+def table(report: dict) -> str:
+    lines = [f"{key:<28}{report[key]:>10.1f}" for key in report if key.endswith(("_per_s", "_mb"))]
+    for goal in report["goals"]:
+        verdict = "met" if goal["met"] else "MISSED"
+        lines.append(f"{goal['name']:<52}{goal['measured']:>8.2f}  goal {goal['limit']:<8g}{verdict}")
+    described = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
+    return "\n".join(
+        [f"model {report['model']}, batch {report['batch']}, rounds {report['rounds']}", described, *lines]
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--model", default="", help="folder or Hub repository; the embedded checkpoint if left out"
+    )
+    parser.add_argument(
+        "--photo", type=Path, default=ROOT / "tests" / "data" / "face.jpg", help="photo with one face"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="cores and threads to use")
+    parser.add_argument("--batch", type=int, default=8, help="chips per batch")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of which the median counts")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "bench.json", help="where the figures go"
+    )
+    options = parser.parse_args(arguments)
+
+    bind_to_cores(options.threads)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    photo = options.out.parent / "bench-photo.jpg"
+    photo.write_bytes(as_jpeg(options.photo))
+    predictor = Predictor.load(options.model or None)
+    figures = rates(variants(predictor, photo.read_bytes(), options.batch), options.rounds)
+    figures["peak_rss_mb"] = peak_rss_mb(options.model, photo, options.threads)
+    report = {
+        **figures,
+        "goals": [{**asdict(goal), "met": goal.met} for goal in goals(figures)],
+        "model": predictor.checkpoint.config.model_version,
+        "batch": options.batch,
+        "rounds": options.rounds,
+        "machine": machine(options.threads),
+    }
+    options.out.write_text(json.dumps(report, indent=2) + "\n")
+    print(table(report))
+
+
+if __name__ == "__main__":
+    main()

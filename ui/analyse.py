@@ -1,0 +1,166 @@
+"""The Analyse page: a photo in, faces and their action units out; nothing of it stays on the server."""
+
+import io
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ui.drop_zone import RESET, drop_zone
+from ui.errors import shown_on_page
+from ui.overlay import data_uri
+from ui.result import result_html
+from ui.theme import static_html
+from ui.uploads import take_upload
+from vlfau.action_units import by_number
+from vlfau.images import read_image
+from vlfau.predictor import Predictor
+from vlfau.records import failed_record, no_face_message, photo_records
+
+EXAMPLES = Path(__file__).with_name("examples")
+"""Renders of synthetic persons; a file name says which action units were rendered: `au06-au12.jpg`."""
+
+THUMBNAIL_PX = 200
+
+QUEUE = {"concurrency_id": "predictor", "concurrency_limit": 2}
+"""All heavy work waits in one queue; two at a time, so that one large photo does not hold up everyone."""
+
+_RESULT_SCRIPT = Path(__file__).with_name("result.js").read_text("utf-8")
+_EXAMPLES_SCRIPT = """
+element.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-example]");
+  const zone = document.querySelector(".vl-drop");
+  if (!button || zone.dataset.state) return;
+  zone.dataset.state = "reading";
+  trigger("example", { name: button.dataset.example });
+});
+"""
+
+LEAD = """<div class="vl-lead"><h1>Facial action units from a photo</h1>
+<p>22 muscle movements of the face: how likely each one is, how strong, where it shows, and all of it in words.</p>
+</div>"""
+
+NOTICE = """<div class="vl-notice" role="note">
+<p><strong>Movements, not feelings.</strong> What is read are muscle movements. They do not tell what a person feels,
+thinks or intends.</p>
+<p><strong>Not about who someone is.</strong> Not for identification and not for decisions about people. In the EU the
+AI Act bans reading emotions at work and at school, and asks you to tell people elsewhere.
+<a href="./about">Intended use</a></p>
+<p><strong>Your photo is not kept.</strong> It is analysed in memory and removed at once. The result exists only in
+your browser.</p></div>"""
+
+
+class Analysis:
+    """What the page and the API do with a photo; holds the predictor and no photo."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+
+    @shown_on_page
+    def show_upload(self, event: gr.EventData) -> tuple[Any, ...]:
+        """A photo from the drop zone -> what the page shows."""
+        return self._show(*take_upload({"path": event.path, "orig_name": event.name}))
+
+    @shown_on_page
+    def show_example(self, event: gr.EventData) -> tuple[Any, ...]:
+        """The example that was clicked -> what the page shows."""
+        chosen = {path.name: path for path in examples()}.get(str(event.name))
+        if chosen is None:
+            raise gr.Error(
+                "There is no such example. Choose one of those on the page.", print_exception=False
+            )
+        return self._show(chosen.name, read_image(chosen))
+
+    @shown_on_page
+    def analyse(self, photo: gr.FileData, words: bool = True) -> list[dict[str, Any]]:
+        """Find the faces in a photo and the facial action units of each.
+
+        Args:
+            photo: JPEG, PNG, WebP, BMP or TIFF, at most 50 MB and 80 megapixels. It is not kept.
+            words: with a sentence for each action unit and a description of the face.
+
+        Returns:
+            One record per face, largest face first: file, face, success, box_x0 to box_y1 (pixels), score (0-1),
+            pose_yaw, pose_pitch, pose_roll (degrees), model_version; per action unit AU12_p (calibrated probability
+            0-1), AU12_i (intensity 0-5), AU12_c (1 when the probability reaches that unit's threshold); with words
+            AU12_text and description; warnings; error. A photo without a face gives one record with success 0 and
+            an error.
+        """
+        name, image = take_upload(photo.model_dump() if isinstance(photo, gr.FileData) else photo)
+        faces = self.predictor.predict(image, words=words)
+        if faces:
+            return [dict(record) for record in photo_records(name, faces, words)]
+        config = self.predictor.checkpoint.config
+        message = no_face_message(image.shape[1], image.shape[0])
+        return [dict(failed_record(name, message, config.model_version, config.au_numbers, words))]
+
+    def _show(self, name: str, image: NDArray[np.uint8]) -> tuple[Any, ...]:
+        html = result_html(name, image, self.predictor.predict(image))
+        return gr.update(visible=False), html
+
+
+def examples() -> list[Path]:
+    """The example photos, sorted by name."""
+    return sorted(EXAMPLES.glob("*.jpg"))
+
+
+def build(predictor: Predictor) -> None:
+    """Put the page and its API endpoint `/analyse` into the Blocks around this call."""
+    analysis = Analysis(predictor)
+    with gr.Column(elem_id="vl-start") as start:
+        static_html(LEAD)
+        with gr.Row(equal_height=True):
+            with gr.Column(scale=2, min_width=300):
+                zone = drop_zone()
+            with gr.Column(scale=1, min_width=300, visible=bool(examples())):
+                gallery = _examples_gallery()
+    result = gr.HTML(apply_default_css=False, js_on_load=_RESULT_SCRIPT, elem_id="vl-result")
+    static_html(NOTICE)
+
+    shown = [start, result]
+    private: dict[str, Any] = {"api_visibility": "private"}
+    heavy = {"show_progress": "hidden", **private, **QUEUE}
+    photo = zone.photo(analysis.show_upload, None, shown, **heavy)
+    example = gallery.example(analysis.show_example, None, shown, **heavy)
+    for shown_photo in (photo, example):
+        shown_photo.failure(None, None, None, js=RESET, **private)
+    result.again(_start_again, None, shown, queue=False, show_progress="hidden", **private)
+    gr.api(analysis.analyse, api_name="analyse", **QUEUE)
+
+
+def _examples_gallery() -> gr.HTML:
+    buttons = "".join(
+        f'<button type="button" data-example="{escape(path.name)}"><img src="{_thumbnail(path)}" '
+        f'alt="Example: {escape(_what_is_rendered(path))}"></button>'
+        for path in examples()
+    )
+    return gr.HTML(
+        '<section class="vl-side"><h2>No photo at hand?</h2>'
+        "<p>Try one of these. They are renders, not real persons.</p>"
+        f'<div class="vl-examples">{buttons}</div></section>',
+        apply_default_css=False,
+        js_on_load=_EXAMPLES_SCRIPT,
+        elem_id="vl-examples",
+    )
+
+
+def _what_is_rendered(path: Path) -> str:
+    names = [by_number(int(code)).name.lower() for code in re.findall(r"au(\d+)", path.stem)]
+    return " and ".join(names) or "a face at rest"
+
+
+def _thumbnail(path: Path) -> str:
+    with Image.open(path) as image:
+        image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        data = io.BytesIO()
+        image.convert("RGB").save(data, "JPEG", quality=80)
+    return data_uri(data.getvalue(), "image/jpeg")
+
+
+def _start_again() -> tuple[Any, ...]:
+    return gr.update(visible=True), ""

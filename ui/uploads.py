@@ -1,0 +1,51 @@
+"""An uploaded photo: taken from Gradio's upload folder, removed from the disk, decoded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gradio.utils import get_upload_folder
+from numpy.typing import NDArray
+
+from vlfau.errors import ImageError
+from vlfau.images import ImageLimits, read_image
+
+
+def take_upload(
+    upload: Mapping[str, Any] | None, limits: ImageLimits | None = None
+) -> tuple[str, NDArray[np.uint8]]:
+    """Gradio's dictionary for one uploaded file -> its name and the upright RGB image (H, W, 3) uint8.
+
+    The file is gone from the disk when this returns or raises. Raises ImageError when it is no photo.
+    """
+    if not upload or not upload.get("path"):
+        raise ImageError("There is no photo. Nothing was sent. Choose one and try again.")
+    path = _inside_upload_folder(upload["path"])
+    try:
+        image = read_image(path, limits)
+    except ImageError as error:
+        raise ImageError(str(error).replace(str(path), path.name)) from error
+    finally:
+        path.unlink(missing_ok=True)
+        _remove_if_empty(path.parent)
+    return Path(str(upload.get("orig_name") or path.name)).name, image
+
+
+def _inside_upload_folder(given: object) -> Path:
+    """Gradio does not look at the path of a hand-made request, and this module reads and deletes it."""
+    folder = Path(get_upload_folder()).resolve()
+    path = Path(str(given)).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise ImageError(
+            "This is not an uploaded photo. No such file has been uploaded. Upload the photo and try again."
+        )
+    return path
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Gradio makes one folder per upload."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return
