@@ -19,8 +19,13 @@ def chance(generator: torch.Generator, count: int, share: float) -> Tensor:
     return torch.rand(count, generator=generator) < share
 
 
-def mirror(chips: Tensor, landmarks: Tensor, intensity: Tensor, flip: Tensor, mirror_index: Tensor) -> tuple[Tensor, ...]:
-    """Left and right exchanged where `flip` (B,) is true: chips (B, 3, S, S), landmarks (B, 478, 3), intensity (B, 2, A)."""
+def mirror(
+    chips: Tensor, landmarks: Tensor, intensity: Tensor, flip: Tensor, mirror_index: Tensor
+) -> tuple[Tensor, ...]:
+    """Exchange left and right where `flip` (B,) is true.
+
+    chips (B, 3, S, S), landmarks (B, 478, 3) in chip units, intensity (B, 2, A).
+    """
     mirrored = landmarks[:, mirror_index].clone()
     mirrored[..., 0] = 1 - mirrored[..., 0]
     pick = flip[:, None, None]
@@ -32,13 +37,15 @@ def mirror(chips: Tensor, landmarks: Tensor, intensity: Tensor, flip: Tensor, mi
 
 
 def place(chips: Tensor, side: int, generator: torch.Generator, jitter: float = 1.0) -> Tensor:
-    """Turn (3 deg sd), zoom (4 % sd) and shift (1.5 % sd) at random, resampled to `side` px; `jitter` scales all three."""
+    """Turn (sd 3 deg), zoom (sd 4 %) and shift (sd 1.5 %) at random, resampled to `side` px; `jitter` scales them."""
     count = len(chips)
     turn = torch.randn(count, generator=generator) * math.radians(3) * jitter
     zoom = torch.exp(torch.randn(count, generator=generator) * 0.04 * jitter)
     shift = torch.randn(count, 2, generator=generator) * 0.03 * jitter  # grid_sample spans -1..1
     cos, sin = torch.cos(turn) * zoom, torch.sin(turn) * zoom
-    theta = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+    theta = torch.stack(
+        [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
+    )
     grid = F.affine_grid(theta.to(chips.device), [count, 3, side, side], align_corners=False)
     return F.grid_sample(chips, grid, padding_mode="border", align_corners=False)
 
@@ -61,7 +68,10 @@ def shade(chips: Tensor, generator: torch.Generator, share: float = 0.3) -> Tens
     """A smooth brightness ramp across some chips, as light from one side gives."""
     count, side, device = len(chips), chips.shape[-1], chips.device
     angle = uniform(generator, (count, 1, 1), 0, 2 * math.pi).to(device)
-    strength = uniform(generator, (count, 1, 1), 0.0, 0.8).to(device) * chance(generator, count, share).to(device)[:, None, None]
+    strength = (
+        uniform(generator, (count, 1, 1), 0.0, 0.8).to(device)
+        * chance(generator, count, share).to(device)[:, None, None]
+    )
     at = torch.linspace(-1, 1, side, device=device)
     ramp = at[None, None, :] * torch.cos(angle) + at[None, :, None] * torch.sin(angle)
     return (chips * torch.exp(-strength * ramp)[:, None]).clamp(0, 1)
@@ -75,7 +85,9 @@ def degrade(chips: Tensor, generator: torch.Generator, share: float = 0.35) -> T
         small = int(uniform(generator, (1,), 0.3, 0.95).item() * side)
         shrunk = F.interpolate(chips[coarse], size=(small, small), mode="bilinear", antialias=True)
         chips = chips.index_copy(0, coarse, F.interpolate(shrunk, size=(side, side), mode="bilinear"))
-    sigma = uniform(generator, (count, 1, 1, 1), 0.0, 0.06) * chance(generator, count, share)[:, None, None, None]
+    sigma = (
+        uniform(generator, (count, 1, 1, 1), 0.0, 0.06) * chance(generator, count, share)[:, None, None, None]
+    )
     noise = torch.randn(chips.shape, generator=generator) * sigma
     return (chips + noise.to(chips.device)).clamp(0, 1)
 
@@ -85,7 +97,9 @@ def cover(chips: Tensor, generator: torch.Generator, share: float = 0.1) -> Tens
     chips = chips.clone()
     side = chips.shape[-1]
     for row in chance(generator, len(chips), share).nonzero()[:, 0].tolist():
-        x, y, w, h = (uniform(generator, (4,), 0.0, 1.0) * torch.tensor([0.8, 0.8, 0.25, 0.25]) * side).int().tolist()
+        x, y, w, h = (
+            (uniform(generator, (4,), 0.0, 1.0) * torch.tensor([0.8, 0.8, 0.25, 0.25]) * side).int().tolist()
+        )
         chips[row, :, y : y + h, x : x + w] = torch.rand(3, 1, 1, generator=generator).to(chips.device)
     return chips
 

@@ -1,6 +1,8 @@
-"""How good a checkpoint is on coded photos of people it never saw: `python -m finetune.evaluate_real --data DIR --json`.
+"""How good a checkpoint is on coded photos of people it never saw: `python -m finetune.evaluate_real --data DIR
+--json`.
 
-Whole photos go in, as on the page: found, aligned, read, worded. People of `dev` are reported on and never used otherwise.
+Whole photos go in, as on the page: found, aligned, read, worded. People of `dev` are reported on and never used
+otherwise.
 """
 
 import argparse
@@ -8,6 +10,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +113,9 @@ def named(values: NDArray, numbers: tuple[int, ...] = AU_NUMBERS) -> dict[str, f
 def false_positives(labels: NDArray, active: NDArray) -> NDArray:
     """(A,) share of faces coded absent that were called present; NaN when none was coded absent."""
     absent = labels == 0
-    return np.where(absent.any(axis=0), (absent & active).sum(axis=0) / np.maximum(absent.sum(axis=0), 1), np.nan)
+    return np.where(
+        absent.any(axis=0), (absent & active).sum(axis=0) / np.maximum(absent.sum(axis=0), 1), np.nan
+    )
 
 
 def neutral_with_any(labels: NDArray, active: NDArray) -> float:
@@ -120,7 +125,7 @@ def neutral_with_any(labels: NDArray, active: NDArray) -> float:
 
 
 def cheeks_among_smiles(readings: Readings) -> dict[str, float]:
-    """AUROC of AU6 where AU12 is coded, by AU6's own output and by AU12's: the first must be higher to mean anything."""
+    """AUROC of AU6 where AU12 is coded, by AU6's own output and by AU12's: only a higher first one means anything."""
     six, twelve = AU_NUMBERS.index(6), AU_NUMBERS.index(12)
     smiles = readings.labels[:, twelve] == 1
     label = readings.labels[smiles][:, [six, six]]
@@ -143,7 +148,8 @@ def words_agreement(readings: Readings) -> dict[str, float]:
     """Whether sentences say what was decided, whether that is true, and whether descriptions name the decided units."""
     active, labels = readings.column("active"), readings.labels
     read = np.array(
-        [[read_state(unit.number, unit.text or "") for unit in face.action_units] for face in readings.said], float
+        [[read_state(unit.number, unit.text or "") for unit in face.action_units] for face in readings.said],
+        float,
     )  # NaN where a sentence says neither
     known = ~np.isnan(labels)
     decided = [frozenset(u.number for u in face.action_units if u.active) for face in readings.said]
@@ -152,7 +158,9 @@ def words_agreement(readings: Readings) -> dict[str, float]:
         "sentence_says_decision": float((read == active).mean()),
         "sentence_says_truth": float((read == labels)[known].mean()),
         "always_absent_says_truth": float((labels[known] == 0).mean()),
-        "description_names_decisions": float(np.mean([a == b for a, b in zip(decided, named_units, strict=True)])),
+        "description_names_decisions": float(
+            np.mean([a == b for a, b in zip(decided, named_units, strict=True)])
+        ),
     }
 
 
@@ -160,7 +168,9 @@ def worst_groups(readings: Readings) -> dict[str, dict[str, float]]:
     """For each group of at least 15 photos: the highest false positive rate over action units."""
     found = {}
     for name in ("gender", "age_band", "ethnicity"):
-        column = np.array([age_band(row["age"]) if name == "age_band" else row[name] for row in readings.rows])
+        column = np.array(
+            [age_band(row["age"]) if name == "age_band" else row[name] for row in readings.rows]
+        )
         for value in sorted(set(column) - {""}):
             rows = column == value
             if rows.sum() >= SMALLEST_GROUP:
@@ -175,7 +185,7 @@ def age_band(age: str) -> str:
     return f"{int(float(age)) // 10 * 10}s" if age.replace(".", "").isdigit() else ""
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """numpy scalars to Python's, rounded to four places; NaN to None."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -193,15 +203,22 @@ def table(result: dict) -> str:
         cells = [f"{v:.3f}" for v in result[name].values()] + [f"{result[f'{name}_macro']:.3f}"]
         lines.append(f"| {name.upper()} | " + " | ".join(cells) + " |")
     low, high = result["auroc_macro_95"]
-    lines += ["", f"macro AUROC {result['auroc_macro']:.3f} [{low:.3f}, {high:.3f}], {result['photos']} photos"]
+    lines += [
+        "",
+        f"macro AUROC {result['auroc_macro']:.3f} [{low:.3f}, {high:.3f}], {result['photos']} photos",
+    ]
     others = ("ece_macro", "neutral_with_any", "cheeks_apart_from_smile", "intensity_icc", "words")
     return "\n".join(lines + [f"{name}: {json.dumps(result[name])}" for name in others])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m finetune.evaluate_real", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)")
-    parser.add_argument("--model", default=None, help="checkpoint folder or Hub repository; the embedded one if left out")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)"
+    )
+    parser.add_argument(
+        "--model", default=None, help="checkpoint folder or Hub repository; the embedded one if left out"
+    )
     parser.add_argument("--split", default="dev", choices=("dev", "val"), help="people to report on")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()

@@ -48,7 +48,9 @@ class LabelledFaces:
     def subset(self, index: NDArray) -> "LabelledFaces":
         """The faces at an index or where a mask is true."""
         groups = {name: column[index] for name, column in self.groups.items()}
-        return LabelledFaces(self.chips[index], self.landmarks[index], self.intensity[index], self.person[index], groups)
+        return LabelledFaces(
+            self.chips[index], self.landmarks[index], self.intensity[index], self.person[index], groups
+        )
 
 
 def load_renders(folder: str | Path) -> LabelledFaces:
@@ -59,7 +61,9 @@ def load_renders(folder: str | Path) -> LabelledFaces:
     folder = Path(folder)
     shards = sorted(p.parent for p in folder.glob("shard-*[0-9]/intensity.npy"))
     if not shards:
-        raise DataError(f"There are no renders in {folder}. Make some: python -m finetune.synthetic generate --out {folder}.")
+        raise DataError(
+            f"There are no renders in {folder}. Make some: python -m finetune.synthetic generate --out {folder}."
+        )
     people = np.array(json.loads((folder / "persons.json").read_text()))
     intensity = np.concatenate([np.load(s / "intensity.npy").astype(np.float32) for s in shards])
     visible = np.concatenate([np.load(s / "visible.npy") for s in shards]).astype(bool)
@@ -80,9 +84,9 @@ class ShardedChips:
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def __getitem__(self, index) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int | NDArray) -> NDArray[np.uint8]:
         """One chip for an int, (k, S, S, 3) for an index array or a mask."""
-        if np.isscalar(index):
+        if isinstance(index, (int, np.integer)):
             shard = int(np.searchsorted(self.starts, index, side="right")) - 1
             return self.shards[shard][index - self.starts[shard]]
         index = np.asarray(index)
@@ -103,7 +107,11 @@ def load_coded_photos(data: str | Path, cache: str | Path, split: str) -> Labell
     with np.load(cache) as table:
         columns = {name: table[name] for name in table.files}
     faces = LabelledFaces(
-        columns.pop("chips"), columns.pop("landmarks"), columns.pop("intensity"), columns.pop("person"), columns
+        columns.pop("chips"),
+        columns.pop("landmarks"),
+        columns.pop("intensity"),
+        columns.pop("person"),
+        columns,
     )
     return faces.subset(faces.groups["split"] == split)
 
@@ -112,11 +120,13 @@ def read_catalogue(data: Path) -> list[dict[str, str]]:
     """Rows of DATA/faces/faces.csv joined with the codes, `split` replaced by train, val or dev."""
     folder = data / "faces"
     if not (folder / "codes.csv").is_file():
-        raise DataError(f"There are no coded photos at {folder}: codes.csv was not found. Give the data folder by --data.")
-    with open(folder / "faces.csv", newline="", encoding="utf-8") as file:
+        raise DataError(
+            f"There are no coded photos at {folder}: codes.csv was not found. Give the data folder by --data."
+        )
+    with (folder / "faces.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
     joined = []
-    with open(folder / "codes.csv", newline="", encoding="utf-8") as file:
+    with (folder / "codes.csv").open(newline="", encoding="utf-8") as file:
         for codes in csv.DictReader(file):
             row = rows[codes["file"]] | codes
             joined.append(row | {"split": person_split(row["person"], codes["split"])})
@@ -149,4 +159,8 @@ def _read_coded_photos(data: Path) -> dict[str, NDArray]:
     names = ("person", "split", "gender", "age", "ethnicity", "pose")
     columns = {name: np.array([row[name] for row in kept]) for name in names}
     columns["photo"] = np.array([row["file"] for row in kept])
-    return columns | {"chips": np.stack(chips), "landmarks": np.stack(landmarks), "intensity": np.stack(codes)}
+    return columns | {
+        "chips": np.stack(chips),
+        "landmarks": np.stack(landmarks),
+        "intensity": np.stack(codes),
+    }

@@ -1,24 +1,27 @@
 """Train a VL-FAU network from nothing on rendered faces and coded photos: `python -m finetune.pretrain --config FILE`.
 
-Two stages: the geometry branch alone for some steps, since it needs many steps and each is cheap; then everything jointly
-(states, intensities, evidence, local and global sentences). Both are one `accelerate` program: any number of processes, CPU
-or GPU, resumed from the last finished epoch. People of `val` choose and calibrate; people of `dev` are never seen.
+Three stages. The geometry branch alone and the words alone come first: each needs many steps, and a step without a
+picture costs little. Then everything is learnt jointly: states, intensities, evidence, local and global sentences.
+It is one `accelerate` program for any number of processes, on CPU or GPU, resumed after the last finished epoch.
+People of `val` choose and calibrate; people of `dev` are never seen.
 """
 
 import argparse
 import json
 import logging
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm.auto import tqdm
 
 from finetune.augment import augment, chance, jitter_landmarks, mirror
@@ -35,6 +38,14 @@ from vlfau.words import rule_words
 
 log = logging.getLogger(__name__)
 
+TRAINING_DATA = (
+    "Face Research Lab London Set, DeBruine and Jones 2017 (CC BY 4.0)",
+    "Young Adult White Faces with Manipulated Versions, DeBruine and Jones 2017 (CC BY 4.0)",
+    "Synthetic Faces High Quality, David Beniaguev 2022 (MIT)",
+    "renders of these persons with ICT-FaceKit, USC Institute for Creative Technologies 2020 (MIT)",
+)
+"""Written into every checkpoint of this recipe."""
+
 
 @dataclass(frozen=True)
 class PretrainConfig:
@@ -50,14 +61,20 @@ class PretrainConfig:
     """Steps of the first stage (geometry branch alone)."""
     geometry_batch: int = 512
     geometry_learning_rate: float = 2e-3
+    words_steps: int = 1500
+    """Steps of the second stage (words from decisions alone)."""
+    words_batch: int = 32
+    words_learning_rate: float = 2e-3
     epochs: int = 8
-    """Passes of the second stage over renders and photos."""
+    """Rounds of the third stage, each over `faces_per_epoch` faces; a run is resumed after the last finished one."""
+    faces_per_epoch: int | None = None
+    """Faces drawn in an epoch; None takes all of them once."""
     batch: int = 64
     """Faces per process and step."""
     learning_rate: float = 6e-4
     weight_decay: float = 0.05
     warmup_share: float = 0.08
-    """Share of the second stage's steps in which the learning rate rises; then it falls along a cosine."""
+    """Share of the third stage's steps in which the learning rate rises; then it falls along a cosine."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient."""
     sentences_per_face: int = 6
@@ -106,10 +123,26 @@ def generator_for(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(mixed)
 
 
+class EpochOrder(Sampler[int]):
+    """Rows in an order that depends on seed and epoch alone, so that a resumed epoch sees what a straight run sees."""
+
+    def __init__(self, rows: int, drawn: int, seed: int) -> None:
+        self.rows, self.drawn, self.seed, self.epoch = rows, min(drawn, rows), seed, 0
+
+    def __len__(self) -> int:
+        return self.drawn
+
+    def __iter__(self) -> Iterator[int]:
+        drawn = torch.randperm(self.rows, generator=generator_for(self.seed, self.epoch))[: self.drawn]
+        return iter(drawn.tolist())
+
+
 class Recipe:
     """One run: data, network and folder, with a method per stage."""
 
-    def __init__(self, config: PretrainConfig, data: Path, renders: Path, out: Path, accelerator: Accelerator) -> None:
+    def __init__(
+        self, config: PretrainConfig, data: Path, renders: Path, out: Path, accelerator: Accelerator
+    ) -> None:
         self.config, self.out, self.accelerator = config, out, accelerator
         cache = renders / "coded_photos.npz"
         with accelerator.main_process_first():
@@ -123,11 +156,17 @@ class Recipe:
         self.model = VLFAUModel(self.network_config())
 
     def network_config(self) -> VLFAUConfig:
-        sources = sorted({"Face Research Lab London Set (CC BY 4.0)", "Young Adult White Faces (CC BY 4.0)"})
-        sources += ["renders of persons of these sets and of SFHQ (MIT) with ICT-FaceKit (MIT)"]
-        return PRESETS[self.config.preset](
-            vocab_size=len(self.words), training_data=sources, **self.config.overrides
-        )
+        fields = {"vocab_size": len(self.words), "training_data": TRAINING_DATA} | self.config.overrides
+        return PRESETS[self.config.preset](**fields)
+
+    def train_branches_alone(self) -> None:
+        """The two stages that need no picture, each where the configuration has that part."""
+        self.model.to(self.accelerator.device).train()
+        if self.model.config.geometry_tokens:
+            self.train_geometry()
+            self.report(-1)
+        if self.model.speaks:
+            self.train_words()
 
     # ---- first stage
 
@@ -139,22 +178,26 @@ class Recipe:
         modules = (model.landmark_encoder, model.geometry_refine, model.geometry_head)
         parameters = [p for m in modules for p in m.parameters()] + [model.cut_steps]
         optimizer = torch.optim.AdamW(parameters, lr=c.geometry_learning_rate, weight_decay=1e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, c.geometry_learning_rate, max(c.geometry_steps, 2))
-        model.to(self.accelerator.device)
-        model.train()
-        for step in tqdm(range(c.geometry_steps), desc="geometry", disable=not self.accelerator.is_main_process):
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, c.geometry_learning_rate, max(c.geometry_steps, 2)
+        )
+        for step in self.progress(c.geometry_steps, "geometry"):
             generator = generator_for(c.seed, 0, step)
             rows = torch.randint(len(points), (c.geometry_batch,), generator=generator)
             p, y = self.geometry_batch(points[rows], intensity[rows], generator)
             branch = model.geometry_head(model.geometry_refine(model.see_geometry(p)))
-            loss = bce_loss(branch.logits, soft_occurrence(y), model.rate_weights, model.config.label_smoothing)
+            loss = bce_loss(
+                branch.logits, soft_occurrence(y), model.rate_weights, model.config.label_smoothing
+            )
             loss = loss + model.config.intensity_loss_weight * ordinal_loss(model.levels(branch.score), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
 
-    def geometry_batch(self, points: Tensor, intensity: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def geometry_batch(
+        self, points: Tensor, intensity: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         flip = chance(generator, len(points), 0.5)
         blank = torch.zeros(len(points), 3, 1, 1)
         _, points, intensity = mirror(blank, points, intensity, flip, self.mirror_index)
@@ -162,6 +205,39 @@ class Recipe:
         return points.to(self.accelerator.device), intensity.amax(dim=1).to(self.accelerator.device)
 
     # ---- second stage
+
+    def train_words(self) -> None:
+        """The decoder alone: the sentences of the training labels, from the decisions that they make."""
+        _, intensity = self.faces.landmarks_and_intensity()
+        c = self.config
+        modules = (self.model.decoder, self.model.words_memory)
+        optimizer = torch.optim.AdamW([p for m in modules for p in m.parameters()], lr=c.words_learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, c.words_learning_rate, max(c.words_steps, 2)
+        )
+        loss = torch.zeros(())
+        for step in self.progress(c.words_steps, "words"):
+            generator = generator_for(c.seed, 0, step, 1)
+            rows = torch.randint(len(intensity), (c.words_batch,), generator=generator)
+            loss = self.model.words_loss(self.on_device(self.writer(generator).targets(intensity[rows])))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        self.note({"words": round(float(loss.detach()), 4)})
+
+    def progress(self, steps: int, name: str) -> tqdm:
+        return tqdm(range(steps), desc=name, disable=not self.accelerator.is_main_process)
+
+    def writer(self, generator: torch.Generator) -> SentenceWriter:
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        return SentenceWriter(self.words, self.config.sentences_per_face, seed)
+
+    def on_device(self, targets: Targets) -> Targets:
+        device = self.accelerator.device
+        return Targets(*(getattr(targets, name).to(device) for name in targets.__dataclass_fields__))
+
+    # ---- third stage
 
     def batch(self, raw: dict[str, Tensor], epoch: int, step: int) -> tuple[Tensor, Tensor, Targets]:
         """Stored faces -> augmented pixels, landmarks and targets on the device."""
@@ -175,32 +251,35 @@ class Recipe:
         )
         pixels = augment(chips, self.model.config.chip_size_px, generator)
         landmarks = jitter_landmarks(landmarks, generator, c.landmark_noise).to(device)
-        writer = SentenceWriter(self.words, c.sentences_per_face, int(torch.randint(2**31, (1,), generator=generator)))
-        targets = writer.targets(intensity)
-        return pixels, landmarks, Targets(*(getattr(targets, name).to(device) for name in targets.__dataclass_fields__))
+        targets = self.writer(generator).targets(intensity)
+        return pixels, landmarks, self.on_device(targets)
 
     def train_jointly(self) -> None:
         """Everything at once; a finished epoch is saved and a later call goes on after it."""
         c, accelerator = self.config, self.accelerator
-        loader = DataLoader(self.faces, c.batch, shuffle=True, drop_last=True, generator=generator_for(c.seed))
+        order = EpochOrder(len(self.faces), c.faces_per_epoch or len(self.faces), c.seed)
+        loader = DataLoader(self.faces, c.batch, sampler=order, drop_last=True)
         optimizer = torch.optim.AdamW(self.parameter_groups(), lr=c.learning_rate, betas=(0.9, 0.99))
         model, optimizer, loader = accelerator.prepare(self.model, optimizer, loader)
         steps = len(loader) * c.epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: self.rate(s, steps))
         accelerator.register_for_checkpointing(schedule)
-        first = self.resume()
-        for epoch in range(first, c.epochs):
-            if hasattr(loader, "set_epoch"):
-                loader.set_epoch(epoch)
+        self.resume()
+        for epoch in range(schedule.last_epoch // len(loader), c.epochs):
+            order.epoch = epoch
             model.train()
             set_seed(c.seed * 1000 + epoch)
             self.epoch(epoch, model, loader, optimizer, schedule)
-            accelerator.save_state(str(self.out / "state"))
+            self.save_state()
             self.report(epoch)
 
-    def epoch(self, epoch: int, model, loader, optimizer, schedule) -> None:
+    def epoch(self, epoch: int, model: Any, loader: Any, optimizer: Any, schedule: Any) -> None:
         meter: dict[str, float] = {}
-        bar = tqdm(loader, desc=f"epoch {epoch + 1}/{self.config.epochs}", disable=not self.accelerator.is_main_process)
+        bar = tqdm(
+            loader,
+            desc=f"epoch {epoch + 1}/{self.config.epochs}",
+            disable=not self.accelerator.is_main_process,
+        )
         for step, raw in enumerate(bar):
             pixels, landmarks, targets = self.batch(raw, epoch, step)
             output = model(pixels, landmarks, targets)
@@ -219,7 +298,10 @@ class Recipe:
         """Weight decay for matrices only."""
         decayed = [p for p in self.model.parameters() if p.ndim >= 2]
         other = [p for p in self.model.parameters() if p.ndim < 2]
-        return [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": other, "weight_decay": 0.0}]
+        return [
+            {"params": decayed, "weight_decay": self.config.weight_decay},
+            {"params": other, "weight_decay": 0.0},
+        ]
 
     def rate(self, step: int, steps: int) -> float:
         """Factor of the learning rate: linear warm-up, then a cosine to 2 %."""
@@ -228,24 +310,26 @@ class Recipe:
             return (step + 1) / warm
         return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
-    def resume(self) -> int:
-        """Load the last finished epoch if there is one; the number of epochs already done."""
-        state = self.out / "state"
-        if not state.is_dir():
-            return 0
-        self.accelerator.load_state(str(state))
-        return sum(1 for _ in self.notes() if "losses" in _)
+    def resume(self) -> None:
+        """Load the last finished epoch if there is one."""
+        if (self.out / "state").is_dir():
+            self.accelerator.load_state(str(self.out / "state"))
+
+    def save_state(self) -> None:
+        """Everything needed to go on; a run killed while it saves keeps the state before."""
+        new, old = self.out / "state.part", self.out / "state"
+        self.accelerator.save_state(str(new))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(old, ignore_errors=True)
+            new.rename(old)
+        self.accelerator.wait_for_everyone()
 
     # ---- reports
 
-    def notes(self) -> Iterator[dict]:
-        file = self.out / "log.jsonl"
-        if file.is_file():
-            yield from (json.loads(line) for line in file.read_text("utf-8").splitlines())
-
     def note(self, entry: dict) -> None:
         if self.accelerator.is_main_process:
-            with open(self.out / "log.jsonl", "a", encoding="utf-8") as file:
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 
     def report(self, epoch: int) -> None:
@@ -274,24 +358,34 @@ class Recipe:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m finetune.pretrain", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small-1.json")
-    parser.add_argument("--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)")
-    parser.add_argument("--renders", type=Path, default=Path("build/renders"), help="folder with train/ and val/ renders")
-    parser.add_argument("--out", type=Path, default=Path("build/pretrain"), help="run folder; an unfinished run goes on")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)"
+    )
+    parser.add_argument(
+        "--renders", type=Path, default=Path("build/renders"), help="folder with train/ and val/ renders"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/pretrain"), help="run folder; an unfinished run goes on"
+    )
     parser.add_argument("--version", default="small-1", help="model version written into the checkpoint")
     return parser
+
+
+def pretrain(config: PretrainConfig, data: Path, renders: Path, out: Path, version: str) -> None:
+    """Run the whole recipe, or what is left of it, in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+    recipe = Recipe(config, data, renders, out, accelerator)
+    if not (out / "state").is_dir():
+        recipe.train_branches_alone()
+    recipe.train_jointly()
+    recipe.finish(version)
 
 
 def main() -> None:
     args = build_parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args.out.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
-    recipe = Recipe(PretrainConfig.load(args.config), args.data, args.renders, args.out, accelerator)
-    if recipe.model.config.geometry_tokens and not (args.out / "state").is_dir():
-        recipe.train_geometry()
-        recipe.report(-1)
-    recipe.train_jointly()
-    recipe.finish(args.version)
+    pretrain(PretrainConfig.load(args.config), args.data, args.renders, args.out, args.version)
 
 
 if __name__ == "__main__":

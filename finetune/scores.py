@@ -42,6 +42,8 @@ def photo_scores(said: dict[str, NDArray], photos: LabelledFaces) -> dict[str, d
     for name, logits in said.items():
         if name != "intensity":
             each = auroc_per_au(labels, logits[:, columns])
-            scores[name] = {f"AU{n}": round(float(a), 4) for n, a in zip(MEASURED_ON_PHOTOS, each, strict=True)}
+            scores[name] = {
+                f"AU{n}": round(float(a), 4) for n, a in zip(MEASURED_ON_PHOTOS, each, strict=True)
+            }
             scores[name]["macro"] = round(float(np.nanmean(each)), 4)
     return scores

@@ -57,7 +57,10 @@ class SentenceWriter:
         return (present + absent)[: self.per_face]
 
     def face(self, intensity: NDArray, occurrence: NDArray) -> tuple[list[int], list[str], str]:
-        """(2, A) intensity, (A,) occurrence -> unit indices, their sentences, the description ("" if not all is known)."""
+        """(2, A) intensity, (A,) occurrence -> unit indices, their sentences, the description.
+
+        The description is "" unless the state of every action unit is known.
+        """
         present = {
             n: unit_label(n, float(intensity[0, i]), float(intensity[1, i]))
             for i, n in enumerate(AU_NUMBERS)
@@ -86,5 +89,3 @@ class SentenceWriter:
         rows = self.words.encode_batch(texts, longest)
         used = max(1, *(sum(i != PAD for i in row) for row in rows))
         return [row[:used] for row in rows]
-
-

@@ -27,8 +27,8 @@ def modules_of_tests() -> list[Path]:
 
 
 def purpose(module: Path) -> str:
-    """First paragraph of a module's docstring; empty when there is none."""
-    return (ast.get_docstring(_tree(module)) or "").split("\n\n")[0]
+    """First paragraph of a module's docstring, as one line; empty when there is none."""
+    return " ".join((ast.get_docstring(_tree(module)) or "").split("\n\n")[0].split())
 
 
 def imports(module: Path) -> set[str]:

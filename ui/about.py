@@ -13,8 +13,8 @@ INTRODUCTION = """
 VL-FAU reads **facial action units** from a photo. Action units (AUs) are the muscle movements of the Facial Action
 Coding System (FACS): AU12, for example, is the muscle that draws the mouth corners back and up. For each of {count} AUs
 one network gives a calibrated probability, an intensity from A (a trace) to E (the most there is), the place on the
-face where it looked, and a sentence; for the whole face it writes a description. The sentences are learnt together with the
-rest and come from the network itself.
+face where it looked, and a sentence; for the whole face it writes a description. The sentences are learnt together
+with the rest and come from the network itself.
 
 ## Intended use
 

@@ -32,7 +32,9 @@ def photo_jpeg(image: NDArray[np.uint8]) -> bytes:
     scale = PHOTO_SIDE_PX / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return _encoded(Image.fromarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)), "JPEG", quality=85)
+        return _encoded(
+            Image.fromarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)), "JPEG", quality=85
+        )
     return _encoded(Image.fromarray(image), "JPEG", quality=85)
 
 

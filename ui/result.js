@@ -48,5 +48,5 @@ watch("value", () => {
   if (!element.querySelector(".vl-result")) return;
   showFace("0");
   window.scrollTo(0, 0);
-  element.querySelector(".vl-again").focus({ preventScroll: true }); // what had the focus has left the page
+  element.querySelector(".vl-result").focus({ preventScroll: true }); // what had the focus has left the page
 });

@@ -24,7 +24,7 @@ def result_html(name: str, image: NDArray[np.uint8], faces: Sequence[FacePredict
     height, width = image.shape[:2]
     if not faces:
         return (
-            f'<div class="vl-result"><div class="vl-photo">{_AGAIN}{_photo(image, [])}</div>'
+            f'<div class="vl-result" tabindex="-1"><div class="vl-photo">{_AGAIN}{_photo(image, [])}</div>'
             f'<div class="vl-faces"><p class="vl-caution" role="status">{escape(no_face_message(width, height))}</p>'
             "</div></div>"
         )
@@ -33,7 +33,7 @@ def result_html(name: str, image: NDArray[np.uint8], faces: Sequence[FacePredict
     ]
     panels = "".join(_panel(face, index, pictures[index], len(faces)) for index, face in enumerate(faces))
     return (
-        f'<div class="vl-result"><div class="vl-photo">{_AGAIN}{_choices(faces, pictures)}{_photo(image, faces)}'
+        f'<div class="vl-result" tabindex="-1"><div class="vl-photo">{_AGAIN}{_choices(faces, pictures)}{_photo(image, faces)}'
         f'{_downloads(name, faces)}</div><div class="vl-faces">{panels}</div></div>'
     )
 
@@ -81,10 +81,11 @@ def _choices(faces: Sequence[FacePrediction], pictures: Sequence[str]) -> str:
 def _panel(prediction: FacePrediction, index: int, picture: str, count: int) -> str:
     """What was found on one face; only the first is in view at the beginning."""
     title = "What the face shows" if count == 1 else f"What face {index + 1} shows"
-    described = f"<p>{escape(prediction.description)}</p>" if prediction.description else ""
+    seen = sum(unit.active for unit in prediction.action_units)
+    described = prediction.description or f"{seen} of {len(prediction.action_units)} action units are seen."
     return (
         f'<section class="vl-face" data-face="{index}" style="--face:url({picture})"{" hidden" if index else ""}>'
-        f'<div class="vl-description"><h2>{title}</h2>{described}</div>{_facts(prediction)}{_warnings(prediction)}'
+        f'<div class="vl-description"><h2>{title}</h2><p>{escape(described)}</p></div>{_facts(prediction)}{_warnings(prediction)}'
         f"{_legend(index)}{units_html(prediction, index)}</section>"
     )
 

@@ -1,8 +1,8 @@
 """The table of facial action units: names, muscles, what is seen, and in which order every array holds them.
 
 Names and muscles follow FACS (Ekman & Friesen 1978; Ekman, Friesen & Hager 2002) as tabled in Cohn et al. 2007 and in
-public references (PMC7264164, Table 1); the descriptions are this project's own words. The order of `ACTION_UNITS` is the
-order of every array, column and plot, and a checkpoint stores it.
+public references (PMC7264164, Table 1); the descriptions are this project's own words. The order of `ACTION_UNITS`
+is the order of every array, column and plot, and a checkpoint stores it.
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class ActionUnit:
     """One row of the table.
 
     `present` and `absent` say what is seen on the face in either state. `opposed` pull against this unit (a description
-    words both together as a blend); `confusable` look alike. `has_sides` is False for units of the midline, which have no
-    left or right. `disfa` and `bp4d` tell whether that data set labels the unit in the field's protocol.
+    words both together as a blend); `confusable` look alike. `has_sides` is False for units of the midline, which
+    have no left or right. `disfa` and `bp4d` tell whether that data set labels the unit in the field's protocol.
     """
 
     number: int
@@ -310,7 +310,9 @@ def by_number(number: int) -> ActionUnit:
     """The unit with that FACS number; raises `LabelError` for one that is not in the table."""
     if number not in _BY_NUMBER:
         known = ", ".join(map(str, AU_NUMBERS))
-        raise LabelError(f"There is no action unit {number!r} in the table. Known numbers: {known}. Use one of these.")
+        raise LabelError(
+            f"There is no action unit {number!r} in the table. Known numbers: {known}. Use one of these."
+        )
     return _BY_NUMBER[number]
 
 

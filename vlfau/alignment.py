@@ -137,16 +137,16 @@ def _as_landmarks(landmarks: ArrayLike) -> NDArray[np.float64]:
 
 def _fit_similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares similarity (2, 3); as complex numbers it is one multiplication, which cannot mirror."""
+    extent = float(np.ptp(source, axis=0).max()) if np.isfinite(source).all() else math.nan
+    if not extent > 1e-6:
+        raise NoFaceError(
+            f"These landmarks are not a face. Eyes and nose together are {extent:g} px large. "
+            "Leave this face out, or find it again in a larger picture."
+        )
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     a = (source - source_mean) @ (1, 1j)
     b = (target - target_mean) @ (1, 1j)
-    spread = float(np.sum(np.abs(a) ** 2))
-    if not math.isfinite(spread) or spread < 1e-12:
-        raise NoFaceError(
-            f"These landmarks are not a face. Their spread around the eyes is {spread:g} square pixels. "
-            "Leave this face out, or find it again in a larger picture."
-        )
-    turn = complex(np.vdot(a, b)) / spread
+    turn = complex(np.vdot(a, b) / np.vdot(a, a).real)
     linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
 
@@ -176,13 +176,15 @@ def _after_shift(transform: NDArray[np.float64], x: float, y: float) -> NDArray[
 def _shrink(
     region: NDArray[np.uint8], transform: NDArray[np.float64], factor: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Average blocks of factor x factor pixels; the transform then starts from the averaged pixels."""
-    height, width = region.shape[:2]
-    padded = cv2.copyMakeBorder(region, 0, -height % factor, 0, -width % factor, cv2.BORDER_REPLICATE)
+    """Average blocks of factor x factor pixels; the transform then starts from the averaged pixels.
+
+    One block of repeated edge is added all around, so that it is the edge alone that goes on outside.
+    """
+    below, right = (factor + -length % factor for length in region.shape[:2])
+    padded = cv2.copyMakeBorder(region, factor, below, factor, right, cv2.BORDER_REPLICATE)
     size = (padded.shape[1] // factor, padded.shape[0] // factor)
-    return _average(np.asarray(padded, np.uint8), size), np.hstack(
-        [transform[:, :2] * factor, transform[:, 2:]]
-    )
+    from_padded = _after_shift(transform, -float(factor), -float(factor))
+    return _average(np.asarray(padded, np.uint8), size), from_padded * (factor, factor, 1)
 
 
 def _warp(image: NDArray[np.uint8], transform: NDArray[np.float64], size_px: int) -> NDArray[np.uint8]:

@@ -51,7 +51,9 @@ def load_checkpoint(source: str | Path | None = None, revision: str | None = Non
     if not folder.is_dir():
         folder = _download(str(source), revision) if source is not None else folder
     if not (folder / WEIGHTS).is_file():
-        raise ModelError(f"There is no checkpoint at {folder}: {WEIGHTS} was not found. Give its folder or Hub repository.")
+        raise ModelError(
+            f"There is no checkpoint at {folder}: {WEIGHTS} was not found. Give its folder or Hub repository."
+        )
     try:
         config = VLFAUConfig.from_pretrained(folder)
         check_units(config)
@@ -59,7 +61,9 @@ def load_checkpoint(source: str | Path | None = None, revision: str | None = Non
             folder, config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"The checkpoint at {folder} could not be read: {error}. Load another or save it again.") from error
+        raise ModelError(
+            f"The checkpoint at {folder} could not be read: {error}. Load another or save it again."
+        ) from error
     _refuse_misfit(folder, report)
     card = folder / "README.md"
     return Checkpoint(model.eval(), Words.load(folder), card.read_text("utf-8") if card.is_file() else "")

@@ -1,6 +1,6 @@
 """The network's configuration: everything a checkpoint needs beside its weights, as one flat JSON file."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from transformers import PreTrainedConfig, SwinConfig
 
@@ -82,7 +82,7 @@ class VLFAUConfig(PreTrainedConfig):
     licence: str = "Apache-2.0"
     training_data: list[str] | tuple[str, ...] = ()
 
-    def __post_init__(self, **kwargs) -> None:
+    def __post_init__(self, **kwargs: Any) -> None:
         count = len(self.au_numbers)
         self.calibration_scale = self.calibration_scale or [1.0] * count
         self.calibration_bias = self.calibration_bias or [0.0] * count
@@ -95,15 +95,21 @@ class VLFAUConfig(PreTrainedConfig):
         for name in ("calibration_scale", "calibration_bias", "thresholds", "occurrence_rates"):
             values = getattr(self, name)
             if values and len(values) != count:
-                raise ModelError(f"{name} has {len(values)} values for {count} action units. Give one for each.")
+                raise ModelError(
+                    f"{name} has {len(values)} values for {count} action units. Give one for each."
+                )
         if any(not 0 < t < 1 for t in self.thresholds):
-            raise ModelError(f"thresholds must lie between 0 and 1, found {list(self.thresholds)}. Correct config.json.")
+            raise ModelError(
+                f"thresholds must lie between 0 and 1, found {list(self.thresholds)}. Correct config.json."
+            )
         if not 0 <= self.geometry_weight <= 1:
-            raise ModelError(f"geometry_weight must be 0 to 1, found {self.geometry_weight}. Correct config.json.")
+            raise ModelError(
+                f"geometry_weight must be 0 to 1, found {self.geometry_weight}. Correct config.json."
+            )
         if self.chip_size_px % (self.patch_size * 8) or self.chip_size_px % self.grid_stride:
             raise ModelError(
-                f"chip_size_px {self.chip_size_px} does not divide into patches of {self.patch_size} px over four stages "
-                f"and a grid of {self.grid_stride} px. Choose a multiple of {self.patch_size * 8}."
+                f"chip_size_px {self.chip_size_px} does not divide into patches of {self.patch_size} px over four "
+                f"stages and a grid of {self.grid_stride} px. Choose a multiple of {self.patch_size * 8}."
             )
 
     @property
@@ -126,18 +132,20 @@ class VLFAUConfig(PreTrainedConfig):
         )
 
     @classmethod
-    def base(cls, **overrides) -> "VLFAUConfig":
+    def base(cls, **overrides: Any) -> "VLFAUConfig":
         """Swin-B at 224 px: the size the field reports."""
         return cls(**overrides)
 
     @classmethod
-    def tiny(cls, **overrides) -> "VLFAUConfig":
+    def tiny(cls, **overrides: Any) -> "VLFAUConfig":
         """Swin-T at 224 px."""
-        sizes = dict(embed_dim=96, depths=(2, 2, 6, 2), num_heads=(3, 6, 12, 24), width=192, decoder_width=192)
+        sizes = dict(
+            embed_dim=96, depths=(2, 2, 6, 2), num_heads=(3, 6, 12, 24), width=192, decoder_width=192
+        )
         return cls(**(sizes | overrides))
 
     @classmethod
-    def small(cls, **overrides) -> "VLFAUConfig":
+    def small(cls, **overrides: Any) -> "VLFAUConfig":
         """The embedded network: 128 px chips, a narrow Swin, landmark tokens fused late (SYNTHESIS study: 2 to 1)."""
         sizes = dict(
             chip_size_px=128,
@@ -157,7 +165,7 @@ class VLFAUConfig(PreTrainedConfig):
         return cls(**(sizes | overrides))
 
     @classmethod
-    def test(cls, **overrides) -> "VLFAUConfig":
+    def test(cls, **overrides: Any) -> "VLFAUConfig":
         """A few thousand parameters: real in every part, for tests."""
         sizes = dict(
             chip_size_px=32,
@@ -181,5 +189,10 @@ class VLFAUConfig(PreTrainedConfig):
         return cls(**(sizes | overrides))
 
 
-PRESETS = {"base": VLFAUConfig.base, "tiny": VLFAUConfig.tiny, "small": VLFAUConfig.small, "test": VLFAUConfig.test}
+PRESETS = {
+    "base": VLFAUConfig.base,
+    "tiny": VLFAUConfig.tiny,
+    "small": VLFAUConfig.small,
+    "test": VLFAUConfig.test,
+}
 """The named sizes; a recipe names one of them and overrides fields."""

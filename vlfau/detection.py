@@ -14,6 +14,9 @@ from vlfau.mediapipe_graphs import DETECTOR_VIEW_PX, Detection, MediaPipeGraphs
 LOWEST_SCORE = 0.5
 """What the detectors are less sure of is not looked at further."""
 
+PORTRAIT_SCORE, PORTRAIT_SHARE = 0.8, 0.25
+"""One face of at least this score and share of the photo's longer side ends the search for leaning heads."""
+
 TILES_ABOVE_PX = 1000
 """Photos with a longer side than this are also searched in tiles."""
 
@@ -73,23 +76,35 @@ def _halve(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def find_candidates(photo: Pyramid, graphs: MediaPipeGraphs) -> list[Candidate]:
     """Squares that may hold a face, each face once, surest first; empty when there is none.
 
-    The whole photo is shown upright and turned, large photos also in tiles. Only when all this finds nothing are
-    the tiles turned too and the photo shown smaller, with its edges drawn out, for a face that fills it.
+    The photo is shown upright, large photos also in tiles. Unless that is plainly a portrait of one person, it is
+    then shown turned, for leaning heads. Only when all this finds nothing are the tiles turned too, and the photo
+    is shown smaller with its edges drawn out, for a face that fills it.
     """
-    found = list(_look_everywhere(photo, graphs))
-    if not found:
-        found = list(_look_harder(photo, graphs))
-    return merge(found)
+    found = merge(_look_upright(photo, graphs))
+    if not _is_portrait(found, photo):
+        found = merge([*found, *_look_turned(photo, graphs)])
+    return found or merge(_look_harder(photo, graphs))
 
 
-def _look_everywhere(photo: Pyramid, graphs: MediaPipeGraphs) -> Iterator[Candidate]:
-    whole = _whole(photo)
-    yield from _look(photo, graphs, whole, "short", 0)
-    yield from _look(photo, graphs, whole, "short", 180)  # leaning by up to 90 degrees it sees either way
-    for roll in (0, 90, 180, 270):
-        yield from _look(photo, graphs, whole, "full", roll)
+def _is_portrait(found: list[Candidate], photo: Pyramid) -> bool:
+    if len(found) != 1:
+        return False
+    share = found[0].side_px / max(photo.width, photo.height)
+    return found[0].score >= PORTRAIT_SCORE and share >= PORTRAIT_SHARE
+
+
+def _look_upright(photo: Pyramid, graphs: MediaPipeGraphs) -> Iterator[Candidate]:
+    yield from _look(photo, graphs, _whole(photo), "short", 0)
+    yield from _look(photo, graphs, _whole(photo), "full", 0)
     for tile in tiles(photo.width, photo.height):
         yield from _look(photo, graphs, tile, "full", 0)
+
+
+def _look_turned(photo: Pyramid, graphs: MediaPipeGraphs) -> Iterator[Candidate]:
+    """The short-range network sees heads that lean by up to 90 degrees, the full-range network up to about 45."""
+    yield from _look(photo, graphs, _whole(photo), "short", 180)
+    for roll in (90, 180, 270):
+        yield from _look(photo, graphs, _whole(photo), "full", roll)
 
 
 def _look_harder(photo: Pyramid, graphs: MediaPipeGraphs) -> Iterator[Candidate]:

@@ -16,6 +16,9 @@ class LandmarkEncoder(nn.Module):
     Only x and y go in: depth is the mesh's guess, and chips are already upright and scaled.
     """
 
+    mean: Tensor
+    spread: Tensor
+
     def __init__(self, config: VLFAUConfig) -> None:
         super().__init__()
         self.tokens, self.width = config.geometry_tokens, config.width

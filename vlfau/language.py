@@ -1,7 +1,7 @@
 """The small Transformer decoder that words what the network sees: one sentence per action unit, one for the whole face.
 
-One decoder writes both; an embedding tells it whose sentence it writes. It reads a memory by cross-attention and keeps its
-keys and values, and all sentences of a batch are written at once.
+One decoder writes both; an embedding tells it whose sentence it writes. It reads a memory by cross-attention and
+keeps its keys and values, and all sentences of a batch are written at once.
 Letters: R rows (sentences), L tokens of a sentence, M memory tokens, H heads, E config.decoder_width.
 """
 
@@ -54,13 +54,17 @@ class Attention(nn.Module):
         key, value = self.key_value(x).chunk(2, dim=-1)
         return self.split(key), self.split(value)
 
-    def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
-        mixed = F.scaled_dot_product_attention(self.split(self.query(x)), key, value, attn_mask=mask, is_causal=causal)
+    def forward(
+        self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        mixed = F.scaled_dot_product_attention(
+            self.split(self.query(x)), key, value, attn_mask=mask, is_causal=causal
+        )
         return self.out(mixed.transpose(-3, -2).flatten(-2))
 
 
 class DecoderLayer(nn.Module):
-    """Pre-norm decoder layer: attention to the sentence so far, to the memory, then a feed-forward of twice the width."""
+    """Pre-norm layer: attention to the sentence so far, attention to the memory, a feed-forward of twice the width."""
 
     def __init__(self, config: VLFAUConfig) -> None:
         super().__init__()
@@ -70,7 +74,9 @@ class DecoderLayer(nn.Module):
         self.norm_feed = nn.LayerNorm(width)
         self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
-    def forward(self, x: Tensor, memory: Memory, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple]:
+    def forward(
+        self, x: Tensor, memory: Memory, past: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple]:
         """(R, L, E) -> (R, L, E) and the keys and values so far. With `past` only the new tokens are given (L = 1)."""
         normal = self.norm_self(x)
         key, value = self.attend_self.keys_values(normal)
@@ -96,17 +102,24 @@ class SentenceDecoder(nn.Module):
         for table in (self.token, self.position, self.subject):
             nn.init.normal_(table.weight, std=0.02)  # the token table is the output layer too
 
-    def memories(self, tokens: Tensor, allowed: Tensor | None = None, pad_to: int | None = None) -> list[Memory]:
-        """(R, M, E) memory tokens -> one `Memory` per layer, padded to `pad_to` tokens with ones that nobody may read."""
+    def memories(
+        self, tokens: Tensor, allowed: Tensor | None = None, pad_to: int | None = None
+    ) -> list[Memory]:
+        """(R, M, E) memory tokens -> one `Memory` per layer, padded to `pad_to` tokens that nobody may read."""
         rows, count = tokens.shape[:2]
         if allowed is None:
             allowed = tokens.new_ones(rows, count, dtype=torch.bool)
         pad = (pad_to or count) - count
         made = []
         for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
             key, value = layer.attend_memory.keys_values(tokens)
             made.append(
-                Memory(F.pad(key, (0, 0, 0, pad)), F.pad(value, (0, 0, 0, pad)), F.pad(allowed, (0, pad))[:, None, None])
+                Memory(
+                    F.pad(key, (0, 0, 0, pad)),
+                    F.pad(value, (0, 0, 0, pad)),
+                    F.pad(allowed, (0, pad))[:, None, None],
+                )
             )
         return made
 

@@ -23,7 +23,8 @@ def unit_weights(rates: Tensor) -> Tensor:
 
 
 def weighted_asymmetric_loss(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Occurrence loss of ME-GraphAU (Luo et al. 2022): -w [y log p + (1 - y) p log(1 - p)], the factor p not propagated.
+    """Occurrence loss of ME-GraphAU (Luo et al. 2022): -w [y log p + (1 - y) p log(1 - p)], the factor p not
+    propagated.
 
     logits, target (B, A), target soft in 0-1 or NaN; weights (A,). Mean over known labels.
     """
@@ -54,7 +55,7 @@ def ordinal_loss(level_logits: Tensor, intensity: Tensor) -> Tensor:
 
 
 def sentence_loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Cross-entropy of the next token: (R, L, vocabulary) logits against (R, L) ids, PAD not counted; mean over sentences."""
+    """Cross-entropy of the next token, (R, L, vocabulary) logits against (R, L) ids without PAD; mean over sentences."""
     each = F.cross_entropy(logits.transpose(1, 2), ids, reduction="none", ignore_index=PAD)
     lengths = (ids != PAD).sum(dim=1)
     return masked_mean(each.sum(dim=1) / lengths.clamp_min(1), lengths > 0)
@@ -63,7 +64,8 @@ def sentence_loss(logits: Tensor, ids: Tensor) -> Tensor:
 def region_loss(map_logits: Tensor, prior: Tensor, target: Tensor) -> Tensor:
     """How little of an active unit's evidence lies in its region: -log of the mass inside.
 
-    map_logits (B, A, N), prior (A, N) in 0-1, target (B, A) as in the occurrence loss (NaN and low targets do not count).
+    map_logits (B, A, N), prior (A, N) in 0-1, target (B, A) as in the occurrence loss (NaN and low targets do not
+    count).
     """
     inside = (map_logits.softmax(dim=-1) * prior).sum(dim=-1).clamp_min(1e-6)
     return masked_mean(-inside.log(), target.nan_to_num() >= 0.5)

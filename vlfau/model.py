@@ -2,11 +2,12 @@
 
 After "Towards End-to-End Explainable Facial Action Unit Recognition via Vision-Language Joint Learning" (ACM MM 2024,
 arXiv 2408.00644); docs/network.md says what the paper states and what is our reconstruction.
-Letters: B batch, S chip side, A action units, G grid side, N = G * G cells, D width, E decoder width, T geometry tokens,
-L tokens of a sentence, K sentences asked for per face.
+Letters: B batch, S chip side, A action units, G grid side, N = G * G cells, D width, E decoder width, T geometry
+tokens, L tokens of a sentence, K sentences asked for per face.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,32 +59,31 @@ class Branch:
 class VLFAUOutput:
     """Result of a forward pass."""
 
+    logits: Tensor
+    """(B, A) fused occurrence logits before calibration."""
+    level_logits: Tensor
+    """(B, A, 5) logits of an intensity of at least A..E."""
+    map_logits: Tensor
+    """(B, A, N) evidence before the softmax over cells."""
+    stem: Tensor
+    """(B, N, D)"""
+    refined: Refined
+    branches: dict[str, Branch]
+    """What `image` and `geometry` say alone."""
+    geometry: Tensor | None = None
+    """(B, T, D) geometry tokens, None without landmarks."""
     loss: Tensor | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
     """The parts of the loss by name, unweighted."""
-    logits: Tensor | None = None
-    """(B, A) fused occurrence logits before calibration."""
-    level_logits: Tensor | None = None
-    """(B, A, 5) logits of an intensity of at least A..E."""
-    map_logits: Tensor | None = None
-    """(B, A, N) evidence before the softmax over cells."""
-    stem: Tensor | None = None
-    """(B, N, D)"""
-    refined: Refined | None = None
-    geometry: Tensor | None = None
-    """(B, T, D) geometry tokens, None without landmarks."""
-    branches: dict[str, Branch] = field(default_factory=dict)
 
     @property
     def intensity(self) -> Tensor:
         """(B, A) expected intensity, 0-5: the sum of the level probabilities."""
-        assert self.level_logits is not None
         return torch.sigmoid(self.level_logits).sum(dim=-1)
 
     @property
     def evidence(self) -> Tensor:
         """(B, A, G, G) where each action unit is seen; every map sums to 1."""
-        assert self.map_logits is not None
         grid = int(self.map_logits.shape[-1] ** 0.5)
         return self.map_logits.softmax(dim=-1).unflatten(-1, (grid, grid))
 
@@ -178,26 +178,27 @@ class VLFAUModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Fill the constants again: transformers builds networks without memory and loads only what is stored.
 
-        Weights keep the initialisation their own modules give them; the Swin backbone has a method like this of its own.
+        Weights keep the initialisation their own modules give them; the Swin backbone has a method like this of its
+        own.
         """
         if isinstance(module, (VLFAUModel, DualLevelRefinement)):
             for name, value in module.constants().items():
                 getattr(module, name).copy_(value)
 
     @classmethod
-    def with_pretrained_stem(cls, config: VLFAUConfig, swin: str, **options) -> "VLFAUModel":
+    def with_pretrained_stem(cls, config: VLFAUConfig, swin: str, **options: Any) -> "VLFAUModel":
         """A new network whose Swin comes from `swin`, a folder or Hub repository (for example an ImageNet Swin-B).
 
-        `options` go to `from_pretrained` (revision, local_files_only, ...). Raises `ModelError` when it cannot be read or
-        has other sizes than `config`.
+        `options` go to `from_pretrained` (revision, local_files_only, ...). Raises `ModelError` when it cannot be
+        read or has other sizes than `config`.
         """
         model = cls(config)
         try:
             backbone = SwinBackbone.from_pretrained(swin, out_features=config.swin.out_features, **options)
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"The Swin at {swin!r} could not be loaded: {error}. Give a folder with its config.json and weights, or a "
-                "repository on the Hub that this machine can reach."
+                f"The Swin at {swin!r} could not be loaded: {error}. Give a folder with its config.json and weights, "
+                "or a repository on the Hub that this machine can reach."
             ) from error
         ours, theirs = config.swin, backbone.config
         for name in ("embed_dim", "depths", "num_heads", "window_size"):
@@ -214,7 +215,10 @@ class VLFAUModel(PreTrainedModel):
     def forward(
         self, pixel_values: Tensor, landmarks: Tensor | None = None, targets: Targets | None = None
     ) -> VLFAUOutput:
-        """pixel_values (B, 3, S, S) RGB 0-1, landmarks (B, 478, >= 2) in chip units -> `VLFAUOutput`, with loss if targets."""
+        """See, and with `targets` learn.
+
+        pixel_values (B, 3, S, S) RGB 0-1, landmarks (B, 478, >= 2) in chip units or None.
+        """
         stem = self.stem((pixel_values - self.image_mean) / self.image_std)  # (B, N, D)
         refined = self.refine(stem)  # (B, A, D), (B, A, 2, D), (B, A, N)
         branches = {"image": self.head(refined.vector)}
@@ -270,7 +274,11 @@ class VLFAUModel(PreTrainedModel):
 
     def set_calibration(self, scale: list[float], bias: list[float], thresholds: list[float]) -> None:
         """Replace calibration and thresholds, in the config that is saved and in the running network."""
-        for name, values in (("calibration_scale", scale), ("calibration_bias", bias), ("thresholds", thresholds)):
+        for name, values in (
+            ("calibration_scale", scale),
+            ("calibration_bias", bias),
+            ("thresholds", thresholds),
+        ):
             setattr(self.config, name, [float(v) for v in values])
         self.scale.copy_(torch.tensor(scale))
         self.bias.copy_(torch.tensor(bias))
@@ -283,14 +291,18 @@ class VLFAUModel(PreTrainedModel):
         parts = {"occurrence": self.occurrence_loss(output.logits, targets.occurrence)}
         parts["intensity"] = ordinal_loss(output.level_logits, targets.intensity)
         if len(output.branches) > 1:
-            parts["branches"] = sum(self.branch_loss(b, targets) for b in output.branches.values())
+            each = [self.branch_loss(branch, targets) for branch in output.branches.values()]
+            parts["branches"] = torch.stack(each).sum()
         parts["region"] = region_loss(output.map_logits, self.prior, targets.occurrence)
         return parts | self.language_losses(output, targets)
 
     def branch_loss(self, branch: Branch, targets: Targets) -> Tensor:
         """Occurrence and intensity loss of one branch alone, so that neither leans on the other."""
         intensity = ordinal_loss(self.levels(branch.score), targets.intensity)
-        return self.occurrence_loss(branch.logits, targets.occurrence) + self.config.intensity_loss_weight * intensity
+        return (
+            self.occurrence_loss(branch.logits, targets.occurrence)
+            + self.config.intensity_loss_weight * intensity
+        )
 
     def occurrence_loss(self, logits: Tensor, occurrence: Tensor) -> Tensor:
         if self.config.occurrence_loss == "bce":
@@ -308,42 +320,64 @@ class VLFAUModel(PreTrainedModel):
             "local": c.local_loss_weight,
             "global": c.global_loss_weight,
         }
-        return sum(weights[name] * value for name, value in parts.items())
+        return torch.stack([weights[name] * value for name, value in parts.items()]).sum()
 
-    def language_losses(self, output: VLFAUOutput, targets: Targets, withhold: float = 0.5) -> dict[str, Tensor]:
+    def language_losses(
+        self, output: VLFAUOutput, targets: Targets, withhold: float = 0.5
+    ) -> dict[str, Tensor]:
         """Cross-entropy of local and global sentences; true decisions are withheld from a share of the faces."""
-        parts = {}
-        batch, units = targets.occurrence.shape
+        if not self.speaks:
+            return {}
+        parts: dict[str, Tensor] = {}
+        present = (targets.occurrence.nan_to_num() >= 0.5).float()
+        decided = self.words_memory.decision_tokens(present, targets.intensity.nan_to_num())
         known = ~targets.occurrence.isnan()
-        told = torch.rand(batch, 1, device=known.device) >= withhold
-        decided = self.words_memory.decision_tokens(
-            (targets.occurrence.nan_to_num() >= 0.5).float(), targets.intensity.nan_to_num()
-        ) if self.speaks else None
-        if self.config.local_language and targets.local_ids is not None:
+        told = known & (torch.rand(len(known), 1, device=known.device) >= withhold)
+        if self.config.local_language and targets.local_ids is not None and targets.local_units is not None:
             memory = self.words_memory.local(output.refined, self.unit_geometry(output), decided)
-            parts["local"] = self.local_loss(memory, known & told, targets)
+            parts["local"] = self.local_loss(memory, told, targets.local_units, targets.local_ids)
         if self.config.global_language and targets.global_ids is not None:
             memory = self.words_memory.whole(output.stem, output.geometry, decided)
-            allowed = memory.new_ones(memory.shape[:2], dtype=torch.bool)
-            allowed[:, -units:] = known & told
-            subjects = torch.full((batch,), units, device=known.device)
-            logits = self.teacher_forced(targets.global_ids, subjects, memory, allowed)
-            parts["global"] = sentence_loss(logits, targets.global_ids)
+            parts["global"] = self.global_loss(memory, told, targets.global_ids)
         return parts
 
-    def local_loss(self, memory: Tensor, told: Tensor, targets: Targets) -> Tensor:
-        """memory (B, A, M, E), told (B, A): whether the decision may be read -> loss over the K sentences of each face."""
-        units, ids = targets.local_units, targets.local_ids
+    def words_loss(self, targets: Targets) -> Tensor:
+        """Loss of all sentences when nothing but the decisions may be read: words can be learnt without pictures."""
+        assert targets.local_units is not None
+        assert targets.local_ids is not None
+        assert targets.global_ids is not None
+        present = (targets.occurrence.nan_to_num() >= 0.5).float()
+        decided = self.words_memory.decision_tokens(present, targets.intensity.nan_to_num())
+        told = torch.ones_like(present, dtype=torch.bool)
+        local = self.local_loss(decided[:, :, None], told, targets.local_units, targets.local_ids)
+        return local + self.global_loss(decided, told, targets.global_ids)
+
+    def local_loss(self, memory: Tensor, told: Tensor, units: Tensor, ids: Tensor) -> Tensor:
+        """Loss over the K sentences of each face; told (B, A) says whose decision may be read in memory (B, A, M, E).
+
+        units (B, K) is whose sentence, ids (B, K, L) the sentence.
+        """
         chosen = memory.gather(1, units[..., None, None].expand(-1, -1, *memory.shape[2:])).flatten(0, 1)
-        allowed = chosen.new_ones(chosen.shape[:2], dtype=torch.bool)
+        allowed = torch.ones(chosen.shape[:2], dtype=torch.bool, device=chosen.device)
         allowed[:, -1] = told.gather(1, units).flatten()
-        logits = self.teacher_forced(ids.flatten(0, 1), units.flatten(), chosen, allowed)
-        return sentence_loss(logits, ids.flatten(0, 1))
+        return sentence_loss(
+            self.teacher_forced(ids.flatten(0, 1), units.flatten(), chosen, allowed), ids.flatten(0, 1)
+        )
+
+    def global_loss(self, memory: Tensor, told: Tensor, ids: Tensor) -> Tensor:
+        """Loss over the descriptions ids (B, L); told (B, A) says which decisions may be read in memory (B, M, E)."""
+        batch, units = told.shape
+        allowed = torch.ones(memory.shape[:2], dtype=torch.bool, device=memory.device)
+        allowed[:, -units:] = told
+        subjects = torch.full((batch,), units, device=memory.device)
+        return sentence_loss(self.teacher_forced(ids, subjects, memory, allowed), ids)
 
     def teacher_forced(self, ids: Tensor, subjects: Tensor, memory: Tensor, allowed: Tensor) -> Tensor:
         """(R, L) ids -> (R, L, vocabulary) logits, each token predicted from the true ones before it."""
         begin = torch.full_like(ids[:, :1], BEGIN)
-        return self.decoder(torch.cat([begin, ids[:, :-1]], dim=1), subjects, self.decoder.memories(memory, allowed))
+        return self.decoder(
+            torch.cat([begin, ids[:, :-1]], dim=1), subjects, self.decoder.memories(memory, allowed)
+        )
 
     # ---- speaking
 
@@ -358,9 +392,11 @@ class VLFAUModel(PreTrainedModel):
 
     @torch.no_grad()
     def write(self, output: VLFAUOutput) -> Tensor:
-        """Token ids of all sentences of all faces, greedily: (B, A + 1, L); the last of each face is its description."""
+        """Token ids (B, A + 1, L) of all sentences of all faces, greedily; each face's last one is its description."""
         if not (self.config.local_language and self.config.global_language):
-            raise ModelError("This checkpoint was trained without words. Predict with words off or load another one.")
+            raise ModelError(
+                "This checkpoint was trained without words. Predict with words off or load another one."
+            )
         batch, units = output.logits.shape
         decided = self.words_memory.decision_tokens(self.decisions(output).float(), output.intensity)
         local = self.words_memory.local(output.refined, self.unit_geometry(output), decided).flatten(0, 1)
@@ -368,8 +404,16 @@ class VLFAUModel(PreTrainedModel):
         length = max(local.shape[1], whole.shape[1])
         memories = [
             a.joined(b)
-            for a, b in zip(self.decoder.memories(local, pad_to=length), self.decoder.memories(whole, pad_to=length))
+            for a, b in zip(
+                self.decoder.memories(local, pad_to=length),
+                self.decoder.memories(whole, pad_to=length),
+                strict=False,
+            )
         ]
-        subjects = torch.cat([torch.arange(units).repeat(batch), torch.full((batch,), units)]).to(local.device)
+        subjects = torch.cat([torch.arange(units).repeat(batch), torch.full((batch,), units)]).to(
+            local.device
+        )
         ids = self.decoder.write(subjects, memories)
-        return torch.cat([ids[: batch * units].unflatten(0, (batch, units)), ids[batch * units :, None]], dim=1)
+        return torch.cat(
+            [ids[: batch * units].unflatten(0, (batch, units)), ids[batch * units :, None]], dim=1
+        )

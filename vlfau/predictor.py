@@ -61,17 +61,26 @@ class Predictor:
         self._lock = Lock()
 
     @classmethod
-    def load(cls, model: str | Path | None = None, device: str = "cpu") -> "Predictor":
-        """With the embedded checkpoint, or one from a folder or Hub repository, and the MediaPipe finder."""
+    def load(cls, model: str | Path | None = None, device: str | None = None) -> "Predictor":
+        """With the embedded checkpoint, or one from a folder or Hub repository, and the MediaPipe finder.
+
+        `device` None takes a GPU when there is one.
+        """
         from vlfau.finder import MediaPipeFinder
 
-        return cls(load_checkpoint(model), MediaPipeFinder(), device)
+        return cls(
+            load_checkpoint(model),
+            MediaPipeFinder(),
+            device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        )
 
     def predict(self, image: np.ndarray, words: bool = True) -> list[FacePrediction]:
         """image (H, W, 3) uint8 upright RGB -> one prediction per face, largest face first; [] when there is none."""
         return self.predict_faces(image, self.finder.find(image), words)
 
-    def predict_faces(self, image: np.ndarray, faces: Sequence[Face], words: bool = True) -> list[FacePrediction]:
+    def predict_faces(
+        self, image: np.ndarray, faces: Sequence[Face], words: bool = True
+    ) -> list[FacePrediction]:
         """The same for faces that were found before."""
         return self.predict_batch([(image, face) for face in faces], words)
 
@@ -100,7 +109,9 @@ class Predictor:
         with self._lock:
             pixels = torch.from_numpy(chips).to(self.device).permute(0, 3, 1, 2).float() / 255
             output = self.model(pixels, torch.from_numpy(landmarks).to(self.device).float())
-            texts = self._texts(self.model.write(output)) if words and self.model.speaks else [None] * len(chips)
+            texts = (
+                self._texts(self.model.write(output)) if words and self.model.speaks else [None] * len(chips)
+            )
             probabilities = self.model.probabilities(output).cpu().numpy()
             intensities = output.intensity.cpu().numpy()
             evidence = output.evidence.float().cpu().numpy()

@@ -1,7 +1,8 @@
-"""DAIR, the dual-level AU individual refinement: channel attention, then spatial attention, for all action units at once.
+"""DAIR, the dual-level AU individual refinement: channel attention, then spatial attention, for all action units at
+once.
 
-VL-FAU (2024) gives the module's purpose, not its equations; this follows CBAM (Woo et al. 2018) with one set of weights per
-action unit and no exchange between them. Letters: B batch, A action units, N = G * G cells, D config.width.
+VL-FAU (2024) gives the module's purpose, not its equations; this follows CBAM (Woo et al. 2018) with one set of
+weights per action unit and no exchange between them. Letters: B batch, A action units, N = G * G cells, D config.width.
 """
 
 from typing import NamedTuple
@@ -57,7 +58,8 @@ class ChannelAttention(nn.Module):
 class SpatialAttention(nn.Module):
     """Mean and max over the gated channels -> a 7x7 convolution per action unit -> one map each.
 
-    A learned bias per cell starts at the unit's region on the aligned chip, so that a map has a reason to be where it is.
+    A learned bias per cell starts at the unit's region on the aligned chip, so that a map has a reason to be where
+    it is.
     """
 
     def __init__(self, config: VLFAUConfig, kernel: int = 7) -> None:

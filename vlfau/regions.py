@@ -1,7 +1,8 @@
 """Where on the aligned chip each action unit is seen: ellipses in chip units, the same for every face.
 
-The chip's template puts the midpoint of the eyes at (0.5, 0.36) and the eye centres 0.30 apart (`vlfau.alignment`), so brows,
-lids, nose, mouth and chin of an upright face lie at known places. x grows to the right of the picture, y downwards.
+The chip's template puts the midpoint of the eyes at (0.5, 0.36) and the eye centres 0.30 apart (`vlfau.alignment`),
+so brows, lids, nose, mouth and chin of an upright face lie at known places. x grows to the right of the picture, y
+downwards.
 """
 
 import torch

@@ -1,9 +1,10 @@
 """Sentences about action units, written by rule from labels and read back into labels.
 
-The rules give the training targets of the language branch. Several wordings say the same, so that the decoder does not learn
-one string per class; opposed action units are worded as one blend; no word names a feeling.
-A wording is a template: `{s}` becomes "" for both sides or " left"/" right" for one, `{on}` " on the left" likewise, `{p}` the
-plural ending, `{is}` the verb, `{how}` a degree adverb with its space, empty in descriptions of the whole face.
+The rules give the training targets of the language branch. Several wordings say the same, so that the decoder does
+not learn one string per class; opposed action units are worded as one blend; no word names a feeling.
+A wording is a template: `{s}` becomes "" for both sides or " left"/" right" for one, `{on}` " on the left" likewise,
+`{p}` the plural ending, `{is}` the verb, `{how}` a degree adverb with its space, empty in descriptions of the whole
+face.
 """
 
 import random
@@ -18,25 +19,47 @@ from vlfau.action_units import ACTION_UNITS, AU_NUMBERS, by_number, intensity_le
 from vlfau.errors import LabelError
 
 Side = Literal["left", "right", "both"]
+SIDES: tuple[Side, ...] = ("both", "left", "right")
 
 DEGREES = {"A": "faintly ", "B": "slightly ", "C": "clearly ", "D": "strongly ", "E": "very strongly "}
 """Adverb of each FACS intensity letter, with the space that follows it."""
 
 PRESENT: dict[int, tuple[str, ...]] = {
-    1: ("the inner end{p} of the{s} brow{p} {is} {how}raised", "the{s} brow{p} {is} {how}raised at the inner end{p}"),
-    2: ("the outer end{p} of the{s} brow{p} {is} {how}raised", "the{s} brow{p} {is} {how}arched at the outer end{p}"),
-    4: ("the{s} brow{p} {is} {how}pulled down and inwards", "the{s} brow{p} {is} {how}lowered and drawn to the middle"),
+    1: (
+        "the inner end{p} of the{s} brow{p} {is} {how}raised",
+        "the{s} brow{p} {is} {how}raised at the inner end{p}",
+    ),
+    2: (
+        "the outer end{p} of the{s} brow{p} {is} {how}raised",
+        "the{s} brow{p} {is} {how}arched at the outer end{p}",
+    ),
+    4: (
+        "the{s} brow{p} {is} {how}pulled down and inwards",
+        "the{s} brow{p} {is} {how}lowered and drawn to the middle",
+    ),
     5: ("the{s} upper lid{p} {is} {how}lifted", "the{s} eye{p} {is} {how}widened by the upper lid{p}"),
     6: ("the{s} cheek{p} {is} {how}lifted", "the{s} cheek{p} {is} {how}pushed up towards the eye{p}"),
     7: ("the{s} eyelid{p} {is} {how}tightened", "the{s} lower lid{p} {is} {how}tensed and straightened"),
-    9: ("the{s} side{p} of the nose {is} {how}wrinkled", "the{s} nostril wing{p} {is} {how}lifted with creases on the nose"),
+    9: (
+        "the{s} side{p} of the nose {is} {how}wrinkled",
+        "the{s} nostril wing{p} {is} {how}lifted with creases on the nose",
+    ),
     10: ("the upper lip is {how}raised{on}", "the upper lip is {how}drawn up below the nose{on}"),
-    12: ("the{s} mouth corner{p} {is} {how}drawn back and up", "the{s} lip corner{p} {is} {how}pulled up and back"),
-    14: ("the{s} mouth corner{p} {is} {how}tightened inwards", "the{s} mouth corner{p} {is} {how}pressed into the cheek{p}"),
+    12: (
+        "the{s} mouth corner{p} {is} {how}drawn back and up",
+        "the{s} lip corner{p} {is} {how}pulled up and back",
+    ),
+    14: (
+        "the{s} mouth corner{p} {is} {how}tightened inwards",
+        "the{s} mouth corner{p} {is} {how}pressed into the cheek{p}",
+    ),
     15: ("the{s} mouth corner{p} {is} {how}drawn down", "the{s} lip corner{p} {is} {how}pulled downwards"),
     17: ("the chin is {how}pushed up", "the chin is {how}raised and puckered"),
     18: ("the lips are {how}puckered", "the lips are {how}drawn together and forward"),
-    20: ("the{s} mouth corner{p} {is} {how}pulled sideways", "the{s} mouth corner{p} {is} {how}stretched to the side{p}"),
+    20: (
+        "the{s} mouth corner{p} {is} {how}pulled sideways",
+        "the{s} mouth corner{p} {is} {how}stretched to the side{p}",
+    ),
     22: ("the lips are {how}funnelled outwards", "the lips are {how}turned outwards in a funnel"),
     23: ("the lips are {how}tightened and narrow{on}", "the red of the lips is {how}narrowed{on}"),
     24: ("the lips are {how}pressed together{on}", "the lips are {how}pushed against each other{on}"),
@@ -171,7 +194,7 @@ def _lexicon() -> tuple[dict[str, frozenset[int]], dict[str, int]]:
     present: dict[str, frozenset[int]] = {clause: frozenset() for clause in NOTHING}
     for number, templates in PRESENT.items():
         degrees = {"", *(CLOSED_BY_DEGREE if number == 43 else DEGREES).values()}
-        for template, side, degree in product(templates, ("left", "right", "both"), degrees):
+        for template, side, degree in product(templates, SIDES, degrees):
             present[_fill(template, side, degree)] = frozenset({number})
     for numbers, wordings in BLENDS.items():
         present |= {clause: frozenset(numbers) for clause in wordings}
@@ -217,11 +240,11 @@ def read_description(text: str) -> frozenset[int] | None:
 
 
 def every_sentence() -> Iterator[str]:
-    """Every sentence about one action unit that the rules can write, and every clause of descriptions: a vocabulary's corpus."""
+    """Every sentence on one action unit that the rules can write, and every clause of descriptions: a corpus."""
     for unit in ACTION_UNITS:
         for clause in ABSENT[unit.number]:
             yield _sentence(clause)
-        sides = ("both", "left", "right") if unit.has_sides else ("both",)
+        sides = SIDES if unit.has_sides else SIDES[:1]
         degrees = ("", *(CLOSED_BY_DEGREE if unit.number == 43 else DEGREES).values())
         for template, side, degree in product(PRESENT[unit.number], sides, degrees):
             yield _sentence(_fill(template, side, degree))

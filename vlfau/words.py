@@ -1,7 +1,8 @@
-"""The vocabulary between sentences and token ids: byte-level, so that any text a person writes goes in and comes out whole.
+"""The vocabulary between sentences and token ids: byte-level, so that any text a person writes goes in and comes out
+whole.
 
-Merges may cross spaces: the frequent phrases of the rules are single tokens, which keeps sentences short and decoding fast;
-what the vocabulary does not know falls back to shorter pieces and at last to bytes.
+Merges may cross spaces: the frequent phrases of the rules are single tokens, which keeps sentences short and
+decoding fast; what the vocabulary does not know falls back to shorter pieces and at last to bytes.
 """
 
 import random
@@ -57,7 +58,9 @@ class Words:
         """From a checkpoint's folder; raises `ModelError` when it has no vocabulary."""
         file = Path(folder) / FILE_NAME
         if not file.is_file():
-            raise ModelError(f"There is no vocabulary at {file}. A checkpoint needs {FILE_NAME} beside its weights.")
+            raise ModelError(
+                f"There is no vocabulary at {file}. A checkpoint needs {FILE_NAME} beside its weights."
+            )
         return cls(Tokenizer.from_file(str(file)))
 
     @classmethod

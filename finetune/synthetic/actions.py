@@ -3,6 +3,7 @@
 Letters: B faces, A 22 action units, K expression shapes. Sides are the person's own, left first.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -64,7 +65,7 @@ NEVER_TOGETHER = frozenset(
 """Pairs that pull against each other or cannot be told apart in a picture, so that no face is given both."""
 
 
-def intensities(units: dict[int | str, float]) -> NDArray[np.float32]:
+def intensities(units: Mapping[int | str, float] | Mapping[int, float]) -> NDArray[np.float32]:
     """Intensities (2, A), left and right: `{12: 3}` means both sides, `{"12L": 3}` the person's left."""
     table = np.zeros((2, len(AU_NUMBERS)), np.float32)
     for unit, intensity in units.items():
@@ -91,8 +92,8 @@ def rig_weights(rig: Rig, intensity: NDArray[np.floating]) -> Tensor:
     for number, start in STARTS_AT.items():
         part = moved[..., INDEX[number]]
         moved[..., INDEX[number]] = np.where(part > 0, start + (1 - start) * part, 0)
-    moved = torch.from_numpy(moved).to(rig.device)
-    return (moved.flatten(1) @ _basis(rig)).clamp(0, HIGHEST_WEIGHT)
+    strength = torch.from_numpy(moved).to(rig.device)
+    return (strength.flatten(1) @ _basis(rig)).clamp(0, HIGHEST_WEIGHT)
 
 
 def _basis(rig: Rig) -> Tensor:

@@ -82,6 +82,7 @@ def write_preview(data: Path, out: Path, split: str = "train") -> list[Path]:
     fitted = fit_persons(rig, data, [photos[index] for index in every], MediaPipeFinder())
     half = len(SINGLES) // 2 + 1
     sheets = {"": SINGLES[:half], "-more": SINGLES[half:], "-combinations": COMBINATIONS}
+    out.parent.mkdir(parents=True, exist_ok=True)
     paths = []
     for suffix, tiles in sheets.items():
         path = out.with_name(f"{out.stem}{suffix}.png")

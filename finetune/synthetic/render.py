@@ -313,8 +313,8 @@ def _mouth_colours(
     mouth = surface.mouth
     picture, material = fragments.picture[mouth], surface.material[mouth]
     table = torch.zeros(len(MATERIALS), 3, device=photo.device)
-    for name, colour in _MOUTH_COLOUR.items():
-        table[MATERIALS.index(name)] = table.new_tensor(colour)
+    for name, paint in _MOUTH_COLOUR.items():
+        table[MATERIALS.index(name)] = table.new_tensor(paint)
     colour = table[material] * person.tooth_brightness[picture][:, None]
     teeth = material == MATERIALS.index("teeth")
     behind = (person.lip_depth[picture] - surface.depth[mouth]).clamp_min(0)

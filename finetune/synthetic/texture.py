@@ -162,12 +162,11 @@ def _crop(
     shift = -corner * zoom
     # OpenCV counts from pixel centres, this project from pixel corners.
     matrix = np.array([[zoom, 0, shift[0] + zoom / 2 - 0.5], [0, zoom, shift[1] + zoom / 2 - 0.5]])
-    if zoom < 1:
-        image = cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
+    smooth = image if zoom >= 1 else cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
     crop = cv2.warpAffine(
-        image, matrix, (CROP_PX, CROP_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        smooth, matrix, (CROP_PX, CROP_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
-    return crop, zoom, corner
+    return crop.astype(np.uint8), zoom, corner
 
 
 def _geometry(rig: Rig, fit: Fit, resting: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,6 +88,7 @@ def test_the_nearer_surface_wins_whatever_the_order():
     points = torch.cat([SQUARE, SQUARE + torch.tensor([0.0, 0.0, 2.0])], 1)
     for triangles in (torch.cat([FACING, FACING + 4]), torch.cat([FACING + 4, FACING])):
         seen = rasterise(points, triangles, 8, 8)
+        assert len(seen.pixel) == 64
         assert (triangles[seen.triangle] >= 4).all()
 
 

@@ -66,9 +66,14 @@ def test_auprc_of_a_constant_is_the_share_present():
 
 
 def test_ece_by_hand():
-    # two bins: (0.2, 0.4 | one of two present: gap 0.2) and (0.9, 0.7 | both present: gap 0.2)
-    labels, probabilities = column(0, 1, 1, 1), column(0.2, 0.4, 0.9, 0.7)
-    assert metrics.ece_per_au(labels, probabilities, bins=2) == pytest.approx([0.2])
+    # two bins: 0.2 and 0.4, none present (mean gap 0.3); 0.9 and 0.7, both present (mean gap 0.2)
+    labels, probabilities = column(0, 0, 1, 1), column(0.2, 0.4, 0.9, 0.7)
+    assert metrics.ece_per_au(labels, probabilities, bins=2) == pytest.approx([(2 * 0.3 + 2 * 0.2) / 4])
+
+
+def test_ece_bins_are_closed_above():
+    # 0.5 belongs to the lower of two bins, where one of two is present at a mean of 0.4
+    assert metrics.ece_per_au(column(0, 1), column(0.3, 0.5), bins=2) == pytest.approx([0.1])
 
 
 def test_ece_of_sure_and_right_is_zero():

@@ -39,7 +39,8 @@ def test_shapes_and_ranges():
     assert output.logits.shape == output.intensity.shape == (2, UNITS)
     assert output.evidence.shape == (2, UNITS, 8, 8)
     assert torch.allclose(output.evidence.sum(dim=(2, 3)), torch.ones(2, UNITS))
-    assert 0 <= output.intensity.min() and output.intensity.max() <= 5
+    assert output.intensity.min() >= 0
+    assert output.intensity.max() <= 5
     assert sum(p.numel() for p in model.parameters()) < 60_000
 
 
@@ -58,7 +59,8 @@ def test_a_face_alone_and_in_a_batch_give_the_same():
 def test_fusion_is_late_so_either_branch_works_alone():
     model, (pixels, landmarks) = tiny(), faces()
     both, image = model(pixels, landmarks), model(pixels)
-    assert set(both.branches) == {"image", "geometry"} and set(image.branches) == {"image"}
+    assert set(both.branches) == {"image", "geometry"}
+    assert set(image.branches) == {"image"}
     assert torch.allclose(image.logits, both.branches["image"].logits)
     expected = (2 * both.branches["geometry"].logits + both.branches["image"].logits) / 3
     assert torch.allclose(both.logits, expected, atol=1e-6)
@@ -95,7 +97,7 @@ def test_units_are_refined_independently():
     model, (pixels, _) = tiny(), faces()
     before = model(pixels).logits
     with torch.no_grad():
-        for name, parameter in model.refine.named_parameters():
+        for _name, parameter in model.refine.named_parameters():
             if parameter.shape[0] == UNITS:
                 parameter[3] += 1.0
     changed = (model(pixels).logits - before).abs().amax(dim=0) > 1e-6

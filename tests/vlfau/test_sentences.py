@@ -24,7 +24,8 @@ def random_face(rng: random.Random) -> dict[int, UnitLabel]:
     numbers = rng.sample(AU_NUMBERS, rng.randint(0, 7))
     sides = ("both", "left", "right")
     return {
-        n: UnitLabel(rng.uniform(0.5, 5), rng.choice(sides) if by_number(n).has_sides else "both") for n in numbers
+        n: UnitLabel(rng.uniform(0.5, 5), rng.choice(sides) if by_number(n).has_sides else "both")
+        for n in numbers
     }
 
 
@@ -63,7 +64,9 @@ def test_examples():
 
 
 def test_opposed_units_are_worded_as_a_blend():
-    assert describe_face({12: UnitLabel(), 15: UnitLabel()}) == "The mouth corners are pulled both up and down."
+    assert (
+        describe_face({12: UnitLabel(), 15: UnitLabel()}) == "The mouth corners are pulled both up and down."
+    )
 
 
 def test_a_sentence_about_another_unit_says_nothing_of_this_one():
@@ -81,7 +84,9 @@ def test_unknown_units_and_sides_are_refused():
 
 def test_sentences_start_with_a_capital_and_have_no_gaps():
     for text in every_sentence():
-        assert "  " not in text and "{" not in text and text == text.strip()
+        assert "  " not in text
+        assert "{" not in text
+        assert text == text.strip()
 
 
 def test_every_pair_of_opposed_units_is_in_the_table_both_ways():

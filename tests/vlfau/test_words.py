@@ -8,7 +8,9 @@ from vlfau.sentences import every_sentence
 from vlfau.words import MAX_VOCABULARY, Words, rule_words
 
 
-@pytest.mark.parametrize("text", ["", "The lips are parted.", "嘴角 \U0001f600 ¿é?\n\t", "x" * 500, "a  b   c"])
+@pytest.mark.parametrize(
+    "text", ["", "The lips are parted.", "嘴角 \U0001f600 ¿é?\n\t", "x" * 500, "a  b   c"]
+)
 def test_any_text_round_trips(text):
     words = rule_words()
     assert words.decode(words.encode(text)) == text
@@ -26,7 +28,8 @@ def test_batches_are_padded_and_cut():
     rows = words.encode_batch(["", "The lips are parted.", "zq" * 100], length=12)
     assert [len(row) for row in rows] == [12, 12, 12]
     assert rows[0] == [PAD] * 12
-    assert END in rows[1] and rows[1][-1] == PAD
+    assert END in rows[1]
+    assert rows[1][-1] == PAD
     assert rows[2][-1] == END
 
 

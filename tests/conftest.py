@@ -1,0 +1,17 @@
+"""Fixtures that more than one folder of tests needs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_faces() -> Path:
+    """The folder with the openly licensed face photos, which are not part of the repository."""
+    folder = Path(os.environ.get("VLFAU_SHARED_DATA", ROOT.parent / "shared" / "data")) / "faces"
+    if not (folder / "faces.csv").exists():
+        pytest.skip(f"needs the face photos in {folder}: set VLFAU_SHARED_DATA to the folder above it")
+    return folder

@@ -1,0 +1,108 @@
+"""The handlers of the Analyse page, called as functions, and what the page promises in its texts."""
+
+import asyncio
+import shutil
+
+import gradio as gr
+import pytest
+
+from ui import about, analyse
+from ui.analyse import Analysis, examples
+from vlfau.records import columns
+
+
+@pytest.fixture
+def analysis(predictor):
+    return Analysis(predictor)
+
+
+@pytest.fixture
+def uploaded(tmp_path, monkeypatch, photos):
+    """Put a photo where Gradio puts an upload and return its path."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return lambda name: shutil.copy(photos[name], tmp_path)
+
+
+def built(build, *arguments):
+    """A page as Blocks; Gradio opens an event loop and leaves it open where none is running."""
+
+    async def compose():
+        with gr.Blocks(analytics_enabled=False) as page:
+            build(*arguments)
+        return page
+
+    return asyncio.run(compose())
+
+
+def event(**data):
+    return gr.EventData(None, data)
+
+
+def test_an_upload_hides_the_start_and_shows_the_result(analysis, uploaded):
+    start, html = analysis.show_upload(event(path=uploaded("face"), name="me.jpg"))
+    assert start["visible"] is False
+    assert "me-action-units.csv" in html
+
+
+def test_a_photo_without_a_face_is_no_error(analysis, uploaded):
+    assert "No face was found" in analysis.show_upload(event(path=uploaded("no-face"), name="x.jpg"))[1]
+
+
+def test_a_broken_file_is_a_message(analysis, uploaded):
+    with pytest.raises(gr.Error, match="damaged or cut short"):
+        analysis.show_upload(event(path=uploaded("broken"), name="x.jpg"))
+
+
+def test_an_example_is_analysed_and_stays(analysis):
+    before = examples()
+    assert before
+    assert "vl-face" in analysis.show_example(event(name=before[0].name))[1]
+    assert examples() == before
+
+
+@pytest.mark.parametrize("name", ["../style.css", "LICENSE.txt", "/etc/passwd", None])
+def test_only_examples_are_examples(analysis, name):
+    with pytest.raises(gr.Error, match="no such example"):
+        analysis.show_example(event(name=name))
+
+
+def test_the_endpoint_gives_one_record_per_face(analysis, uploaded):
+    records = analysis.analyse({"path": uploaded("group"), "orig_name": "group.jpg"}, words=False)
+    assert [record["face"] for record in records] == [0, 1, 2, 3, 4]
+    assert all(tuple(record) == columns(words=False) for record in records)
+
+
+def test_the_endpoint_says_when_there_is_no_face(analysis, uploaded):
+    (record,) = analysis.analyse({"path": uploaded("no-face")})
+    assert (record["success"], record["AU12_p"]) == (0, None)
+    assert "No face was found" in record["error"]
+
+
+def test_the_notice_says_what_it_must():
+    for words in (
+        "not feelings",
+        "Not for identification",
+        "not for decisions about people",
+        "AI Act",
+        "not kept",
+    ):
+        assert words in analyse.NOTICE
+
+
+def test_only_the_endpoint_is_public(predictor):
+    page = built(analyse.build, predictor)
+    assert [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"] == ["analyse"]
+
+
+def test_heavy_events_share_one_bounded_queue(predictor):
+    page = built(analyse.build, predictor)
+    heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "predictor"]
+    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "analyse"]
+    assert {fn.concurrency_limit for fn in heavy} == {2}
+
+
+def test_about_shows_the_card_without_its_metadata(predictor):
+    page = built(about.build, predictor.checkpoint)
+    texts = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
+    assert "# A card" in texts
+    assert not [text for text in texts if "license: mit" in text]
