@@ -72,6 +72,8 @@ class PretrainConfig:
     batch: int = 64
     """Faces per process and step."""
     learning_rate: float = 6e-4
+    learnt_before: float = 0.1
+    """Share of the learning rate for the parts that the first two stages have trained."""
     weight_decay: float = 0.05
     warmup_share: float = 0.08
     """Share of the third stage's steps in which the learning rate rises; then it falls along a cosine."""
@@ -295,13 +297,16 @@ class Recipe:
         self.note({"epoch": epoch + 1, "losses": meter})
 
     def parameter_groups(self) -> list[dict]:
-        """Weight decay for matrices only."""
-        decayed = [p for p in self.model.parameters() if p.ndim >= 2]
-        other = [p for p in self.model.parameters() if p.ndim < 2]
-        return [
-            {"params": decayed, "weight_decay": self.config.weight_decay},
-            {"params": other, "weight_decay": 0.0},
-        ]
+        """Weight decay for matrices only; small steps for what was learnt before, or the picture would undo it."""
+        c, before = self.config, ("landmark_encoder", "geometry_", "cut_steps", "decoder", "words_memory")
+        groups: dict[tuple[bool, bool], dict] = {}
+        for name, parameter in self.model.named_parameters():
+            key = name.startswith(before), parameter.ndim >= 2
+            rate = c.learning_rate * (c.learnt_before if key[0] else 1.0)
+            decay = c.weight_decay if key[1] else 0.0
+            group = groups.setdefault(key, {"params": [], "lr": rate, "weight_decay": decay})
+            group["params"].append(parameter)
+        return list(groups.values())
 
     def rate(self, step: int, steps: int) -> float:
         """Factor of the learning rate: linear warm-up, then a cosine to 2 %."""

@@ -138,10 +138,12 @@ def _damaged(error: Exception) -> ImageError:
 def _upright(image: Image.Image) -> Image.Image:
     """Turn by the EXIF orientation; pixels are worth more than notes, so damaged EXIF is passed over."""
     try:
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(
+            image, in_place=True
+        )  # a copy of a large photo that is upright already is spared
     except Exception as error:
         logger.warning("EXIF could not be read, the photo is taken as upright: %s", error)
-        return image
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -22,7 +22,7 @@ from torch import Tensor
 from finetune.synthetic import correspondence as mesh
 from finetune.synthetic.camera import Camera, rotation_matrix
 from finetune.synthetic.fitting import Fit
-from finetune.synthetic.raster import rasterise
+from finetune.synthetic.raster import fill_unknown, rasterise
 from finetune.synthetic.rig import Rig
 from finetune.synthetic.shading import LUMINANCE, concavity, fit_light, skin_normals
 
@@ -163,10 +163,17 @@ def _crop(
     # OpenCV counts from pixel centres, this project from pixel corners.
     matrix = np.array([[zoom, 0, shift[0] + zoom / 2 - 0.5], [0, zoom, shift[1] + zoom / 2 - 0.5]])
     smooth = image if zoom >= 1 else cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
-    crop = cv2.warpAffine(
-        smooth, matrix, (CROP_PX, CROP_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
-    return crop.astype(np.uint8), zoom, corner
+
+    def cut(values: NDArray[np.generic], border: int) -> NDArray[np.float32]:
+        size = (CROP_PX, CROP_PX)
+        warped = cv2.warpAffine(values, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
+        return warped.astype(np.float32)
+
+    inside = torch.from_numpy(cut(np.ones(image.shape[:2], np.float32), cv2.BORDER_CONSTANT))[None, None]
+    pixels = torch.from_numpy(cut(smooth, cv2.BORDER_REPLICATE)).permute(2, 0, 1)[None]
+    # Beyond its edge the photo fades into a blur: mirrored, a photo cut at the brows would show a second pair.
+    crop = fill_unknown(pixels, (inside > 0.999).float())[0]
+    return crop.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy(), zoom, corner
 
 
 def _geometry(rig: Rig, fit: Fit, resting: Tensor) -> tuple[Tensor, Tensor]:

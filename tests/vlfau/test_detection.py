@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from vlfau.alignment import make_chip, square_transform
-from vlfau.detection import SMALLEST_TILE_PX, TILES_ABOVE_PX, Candidate, Pyramid, _cut_by_tile, merge, tiles
+from vlfau.detection import (
+    SMALLEST_TILE_PX,
+    SMALLEST_TILE_SHARE,
+    TILES_ABOVE_PX,
+    Candidate,
+    Pyramid,
+    _cut_by_tile,
+    merge,
+    tiles,
+)
 
 
 def candidate(x: float, y: float, side: float, score: float = 0.9) -> Candidate:
@@ -22,7 +31,7 @@ def test_a_small_photo_has_no_tiles():
 def test_the_smallest_tiles_show_every_small_face_whole(size):
     squares = tiles(*size)
     side = squares[-1][2]
-    assert side <= SMALLEST_TILE_PX
+    assert side == pytest.approx(max(SMALLEST_TILE_PX, max(size) * SMALLEST_TILE_SHARE))
     smallest = [square for square in squares if square[2] == side]
     face = side * 0.3
     for x, y in itertools.product(*(np.linspace(face / 2, length - face / 2, 40) for length in size)):
