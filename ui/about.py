@@ -1,11 +1,16 @@
 """The About page: what this is, what it is for and not for, its limits, and the model's own card."""
 
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from vlfau.action_units import ACTION_UNITS
-from vlfau.checkpoint import Checkpoint
+
+if TYPE_CHECKING:  # the page answers before torch is loaded
+    from vlfau.checkpoint import Checkpoint
+    from vlfau.predictor import Predictor
 
 INTRODUCTION = """
 # About VL-FAU
@@ -46,11 +51,24 @@ anyone. Photos of others need their consent.
 """
 
 
-def build(checkpoint: Checkpoint) -> None:
-    """Put the page into the Blocks around this call."""
-    card = re.sub(r"\A---\n.*?\n---\n", "", checkpoint.card, flags=re.DOTALL)
+def build(predictor: Callable[[], "Predictor"]) -> None:
+    """Put the page into the Blocks around this call; the card is that of the predictor at the time of the visit."""
     with gr.Column(elem_classes="vl-prose"):
         gr.Markdown(INTRODUCTION.format(count=len(ACTION_UNITS)))
-        gr.Markdown(f"## The model\n\nVersion `{checkpoint.config.model_version}`")
-        with gr.Accordion("Model card", open=False):
-            gr.Markdown(card or "This checkpoint has no card.")
+        gr.Markdown("## The model")
+        card = gr.Markdown("One moment, the model is being loaded.")
+    gr.on(
+        fn=lambda: card_text(
+            predictor().checkpoint
+        ),  # with no trigger named, this runs when the page is opened
+        outputs=card,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def card_text(checkpoint: "Checkpoint") -> str:
+    """Version and card of a checkpoint in Markdown, without the metadata that the Hub reads."""
+    card = re.sub(r"\A---\n.*?\n---\n", "", checkpoint.card, flags=re.DOTALL).strip()
+    return f"Version `{checkpoint.config.model_version}`\n\n{card or 'This checkpoint has no card.'}"

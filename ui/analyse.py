@@ -2,9 +2,10 @@
 
 import io
 import re
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -19,8 +20,10 @@ from ui.theme import static_html
 from ui.uploads import take_upload
 from vlfau.action_units import by_number
 from vlfau.images import read_image
-from vlfau.predictor import Predictor
 from vlfau.records import failed_record, no_face_message, photo_records
+
+if TYPE_CHECKING:  # the page answers before torch is loaded
+    from vlfau.predictor import Predictor
 
 EXAMPLES = Path(__file__).with_name("examples")
 """Renders of synthetic persons; a file name says which action units were rendered: `au06-au12.jpg`."""
@@ -56,9 +59,9 @@ your browser.</p></div>"""
 
 
 class Analysis:
-    """What the page and the API do with a photo; holds the predictor and no photo."""
+    """What the page and the API do with a photo; asks for the predictor each time and holds no photo."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Callable[[], "Predictor"]) -> None:
         self.predictor = predictor
 
     @shown_on_page
@@ -92,15 +95,16 @@ class Analysis:
             an error.
         """
         name, image = take_upload(photo.model_dump() if isinstance(photo, gr.FileData) else photo)
-        faces = self.predictor.predict(image, words=words)
+        predictor = self.predictor()
+        faces = predictor.predict(image, words=words)
         if faces:
             return [dict(record) for record in photo_records(name, faces, words)]
-        config = self.predictor.checkpoint.config
+        config = predictor.checkpoint.config
         message = no_face_message(image.shape[1], image.shape[0])
         return [dict(failed_record(name, message, config.model_version, config.au_numbers, words))]
 
     def _show(self, name: str, image: NDArray[np.uint8]) -> tuple[Any, ...]:
-        html = result_html(name, image, self.predictor.predict(image))
+        html = result_html(name, image, self.predictor().predict(image))
         return gr.update(visible=False), html
 
 
@@ -109,7 +113,7 @@ def examples() -> list[Path]:
     return sorted(EXAMPLES.glob("*.jpg"))
 
 
-def build(predictor: Predictor) -> None:
+def build(predictor: Callable[[], "Predictor"]) -> None:
     """Put the page and its API endpoint `/analyse` into the Blocks around this call."""
     analysis = Analysis(predictor)
     with gr.Column(elem_id="vl-start") as start:

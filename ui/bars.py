@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from ui.overlay import data_uri, heat_png
 from vlfau.action_units import Region, by_number, intensity_letter
-from vlfau.predictor import ActionUnitPrediction, FacePrediction
+
+if TYPE_CHECKING:  # the page answers before torch is loaded
+    from vlfau.predictor import ActionUnitPrediction, FacePrediction
 
 STRENGTHS = {"A": "a trace", "B": "slight", "C": "marked", "D": "severe", "E": "the most there is"}
 """FACS intensity letters in words."""
@@ -22,7 +25,7 @@ REGION_TITLES = {
 SEEN, NOT_SEEN = "seen", "not-seen"
 
 
-def units_html(face: FacePrediction, index: int) -> str:
+def units_html(face: "FacePrediction", index: int) -> str:
     """All action units of face `index` as a group of radio buttons, the most likely one chosen.
 
     Choosing one shows its details by CSS alone. The picture under the evidence is the style property `--face` of an
@@ -47,7 +50,7 @@ def units_html(face: FacePrediction, index: int) -> str:
     )
 
 
-def by_likelihood(units: Sequence[ActionUnitPrediction]) -> list[ActionUnitPrediction]:
+def by_likelihood(units: Sequence["ActionUnitPrediction"]) -> list["ActionUnitPrediction"]:
     """Those that are present first, the most probable on top of each group."""
     return sorted(units, key=lambda unit: (not unit.active, -unit.probability))
 
@@ -57,7 +60,7 @@ def percent(probability: float) -> str:
     return f"{min(max(round(probability * 100), 1), 99)} %"
 
 
-def verdict(unit: ActionUnitPrediction) -> str:
+def verdict(unit: "ActionUnitPrediction") -> str:
     """What the numbers of one action unit mean, in words."""
     if not unit.active:
         return f"Not seen: {percent(unit.probability)} likely, and it counts from {percent(unit.threshold)}."
@@ -65,12 +68,12 @@ def verdict(unit: ActionUnitPrediction) -> str:
     return f"Seen: {percent(unit.probability)} likely; it counts from {percent(unit.threshold)}. {strength}"
 
 
-def letter(unit: ActionUnitPrediction) -> str:
+def letter(unit: "ActionUnitPrediction") -> str:
     """FACS intensity of an action unit; nothing when it is absent, at least A when it is present."""
     return (intensity_letter(unit.intensity) or "A") if unit.active else ""
 
 
-def _places(units: Sequence[ActionUnitPrediction]) -> dict[str, dict[int, int]]:
+def _places(units: Sequence["ActionUnitPrediction"]) -> dict[str, dict[int, int]]:
     """Place of each unit in both orders; headings take the hundreds and rows follow them."""
     likely = {unit.number: (1 if unit.active else 2) * 100 + 1 + rank for rank, unit in enumerate(units)}
     regions = list(REGION_TITLES)
@@ -82,7 +85,7 @@ def _places(units: Sequence[ActionUnitPrediction]) -> dict[str, dict[int, int]]:
 
 
 def _headings(
-    units: Sequence[ActionUnitPrediction], places: dict[str, dict[int, int]]
+    units: Sequence["ActionUnitPrediction"], places: dict[str, dict[int, int]]
 ) -> list[tuple[int, str]]:
     """Headings of both orders; the stylesheet shows those of the order in use."""
     seen = sum(unit.active for unit in units)
@@ -103,7 +106,7 @@ def _headings(
 
 
 def _row(
-    unit: ActionUnitPrediction, index: int, chosen: bool, places: dict[str, dict[int, int]], heat: bytes
+    unit: "ActionUnitPrediction", index: int, chosen: bool, places: dict[str, dict[int, int]], heat: bytes
 ) -> str:
     """One bar: code, name, probability with the threshold's mark, intensity letter when present."""
     about = by_number(unit.number)
@@ -124,7 +127,7 @@ def _row(
     )
 
 
-def _detail(unit: ActionUnitPrediction, index: int, heat_uri: str) -> str:
+def _detail(unit: "ActionUnitPrediction", index: int, heat_uri: str) -> str:
     """What lies behind a bar: evidence over the face, verdict, sentence, muscles, what is seen, what looks alike."""
     about = by_number(unit.number)
     sentence = f'<blockquote class="vl-sentence">{escape(unit.text)}</blockquote>' if unit.text else ""

@@ -7,19 +7,22 @@ import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ui.bars import units_html
 from ui.overlay import data_uri, face_jpeg, photo_jpeg
-from vlfau.predictor import FacePrediction
 from vlfau.records import no_face_message, photo_records, to_text
+
+if TYPE_CHECKING:  # the page answers before torch is loaded
+    from vlfau.predictor import FacePrediction
 
 _AGAIN = '<h1 class="vl-hidden">Result</h1><button type="button" class="vl-again">Another photo</button>'
 
 
-def result_html(name: str, image: NDArray[np.uint8], faces: Sequence[FacePrediction]) -> str:
+def result_html(name: str, image: NDArray[np.uint8], faces: Sequence["FacePrediction"]) -> str:
     """Everything about one photo; `name` is its file name, `faces` may be empty."""
     height, width = image.shape[:2]
     if not faces:
@@ -33,12 +36,12 @@ def result_html(name: str, image: NDArray[np.uint8], faces: Sequence[FacePredict
     ]
     panels = "".join(_panel(face, index, pictures[index], len(faces)) for index, face in enumerate(faces))
     return (
-        f'<div class="vl-result" tabindex="-1"><div class="vl-photo">{_AGAIN}{_choices(faces, pictures)}{_photo(image, faces)}'
-        f'{_downloads(name, faces)}</div><div class="vl-faces">{panels}</div></div>'
+        f'<div class="vl-result" tabindex="-1"><div class="vl-photo">{_AGAIN}{_choices(faces, pictures)}'
+        f'{_photo(image, faces)}{_downloads(name, faces)}</div><div class="vl-faces">{panels}</div></div>'
     )
 
 
-def _photo(image: NDArray[np.uint8], faces: Sequence[FacePrediction]) -> str:
+def _photo(image: NDArray[np.uint8], faces: Sequence["FacePrediction"]) -> str:
     count = {0: "no face", 1: "one face"}.get(len(faces), f"{len(faces)} faces")
     boxes = "".join(_box(face, index, image, len(faces)) for index, face in enumerate(faces))
     return (
@@ -47,7 +50,7 @@ def _photo(image: NDArray[np.uint8], faces: Sequence[FacePrediction]) -> str:
     )
 
 
-def _box(prediction: FacePrediction, index: int, image: NDArray[np.uint8], count: int) -> str:
+def _box(prediction: "FacePrediction", index: int, image: NDArray[np.uint8], count: int) -> str:
     """A frame over the photo; with several faces it is a second label of that face's radio button."""
     height, width = image.shape[:2]
     left, top, right, bottom = np.clip(
@@ -62,7 +65,7 @@ def _box(prediction: FacePrediction, index: int, image: NDArray[np.uint8], count
     )
 
 
-def _choices(faces: Sequence[FacePrediction], pictures: Sequence[str]) -> str:
+def _choices(faces: Sequence["FacePrediction"], pictures: Sequence[str]) -> str:
     """A row of small pictures to choose a face from; nothing when there is only one."""
     if len(faces) == 1:
         return ""
@@ -78,19 +81,20 @@ def _choices(faces: Sequence[FacePrediction], pictures: Sequence[str]) -> str:
     )
 
 
-def _panel(prediction: FacePrediction, index: int, picture: str, count: int) -> str:
+def _panel(prediction: "FacePrediction", index: int, picture: str, count: int) -> str:
     """What was found on one face; only the first is in view at the beginning."""
     title = "What the face shows" if count == 1 else f"What face {index + 1} shows"
     seen = sum(unit.active for unit in prediction.action_units)
     described = prediction.description or f"{seen} of {len(prediction.action_units)} action units are seen."
     return (
         f'<section class="vl-face" data-face="{index}" style="--face:url({picture})"{" hidden" if index else ""}>'
-        f'<div class="vl-description"><h2>{title}</h2><p>{escape(described)}</p></div>{_facts(prediction)}{_warnings(prediction)}'
+        f'<div class="vl-description"><h2>{title}</h2><p>{escape(described)}</p></div>'
+        f"{_facts(prediction)}{_warnings(prediction)}"
         f"{_legend(index)}{units_html(prediction, index)}</section>"
     )
 
 
-def _facts(prediction: FacePrediction) -> str:
+def _facts(prediction: "FacePrediction") -> str:
     """Size and turn of the face, from the person's own point of view."""
     face, pose = prediction.face, prediction.face.pose
     yaw, pitch = round(pose.yaw_deg), round(pose.pitch_deg)
@@ -99,7 +103,7 @@ def _facts(prediction: FacePrediction) -> str:
     return f'<p class="vl-facts">Face of {face.width_px:.0f} x {face.height_px:.0f} pixels, {turned}, {chin}.</p>'
 
 
-def _warnings(prediction: FacePrediction) -> str:
+def _warnings(prediction: "FacePrediction") -> str:
     items = "".join(f"<li>{escape(warning.message)}</li>" for warning in prediction.face.warnings)
     return (
         f'<div class="vl-caution" role="note"><strong>Read this face with care.</strong><ul>{items}</ul></div>'
@@ -123,7 +127,7 @@ def _legend(index: int) -> str:
     )
 
 
-def _downloads(name: str, faces: Sequence[FacePrediction]) -> str:
+def _downloads(name: str, faces: Sequence["FacePrediction"]) -> str:
     records = photo_records(name, faces)
     stem = escape(PurePath(name).stem or "photo")
     files = (

@@ -55,7 +55,7 @@ def ordinal_loss(level_logits: Tensor, intensity: Tensor) -> Tensor:
 
 
 def sentence_loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Cross-entropy of the next token, (R, L, vocabulary) logits against (R, L) ids without PAD; mean over sentences."""
+    """Cross-entropy of the next token: (R, L, vocabulary) logits, (R, L) ids without PAD; mean over sentences."""
     each = F.cross_entropy(logits.transpose(1, 2), ids, reduction="none", ignore_index=PAD)
     lengths = (ids != PAD).sum(dim=1)
     return masked_mean(each.sum(dim=1) / lengths.clamp_min(1), lengths > 0)

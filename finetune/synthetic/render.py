@@ -167,7 +167,7 @@ def _closing(rig: Rig, person: Person, expression: Tensor) -> Tensor:
     for name, (upper, lower) in (("eyeBlink_L", (386, 374)), ("eyeBlink_R", (159, 145))):
         own = lids[:, upper, 1] - lids[:, lower, 1]
         usual = rig_lids[upper, 1] - rig_lids[lower, 1]
-        stretched[:, rig.shape_index(name)] *= (own / usual).clamp(0.7, 1.6)
+        stretched[:, rig.shape_index(name)] *= (own / usual).clamp(0.95, 1.6)
     return stretched
 
 

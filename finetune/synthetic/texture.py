@@ -9,6 +9,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -164,7 +165,7 @@ def _crop(
     matrix = np.array([[zoom, 0, shift[0] + zoom / 2 - 0.5], [0, zoom, shift[1] + zoom / 2 - 0.5]])
     smooth = image if zoom >= 1 else cv2.GaussianBlur(image, (0, 0), 0.5 / zoom)
 
-    def cut(values: NDArray[np.generic], border: int) -> NDArray[np.float32]:
+    def cut(values: NDArray[Any], border: int) -> NDArray[np.float32]:
         size = (CROP_PX, CROP_PX)
         warped = cv2.warpAffine(values, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
         return warped.astype(np.float32)

@@ -1,6 +1,5 @@
 """The report on real photos, computed by hand for three made-up readings, and its figures on the embedded checkpoint."""
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,15 +20,18 @@ from vlfau.action_units import AU_NUMBERS
 from vlfau.predictor import ActionUnitPrediction, Predictor
 from vlfau.sentences import UnitLabel, describe_face, describe_unit
 
-SHARED = Path(os.environ.get("VLFAU_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-
 
 def reading(active: set[int], said: set[int] | None = None) -> SimpleNamespace:
     """A face on which `active` was decided and `said` was worded."""
     said = active if said is None else said
     units = tuple(
         ActionUnitPrediction(
-            n, 0.9 if n in active else 0.1, 0.5, n in active, 3.0, describe_unit(n, UnitLabel() if n in said else None)
+            n,
+            0.9 if n in active else 0.1,
+            0.5,
+            n in active,
+            3.0,
+            describe_unit(n, UnitLabel() if n in said else None),
         )
         for n in AU_NUMBERS
     )
@@ -70,10 +72,8 @@ def test_plain_json_has_no_nan():
 
 @pytest.mark.shared_data
 @pytest.mark.slow
-def test_the_embedded_checkpoint_keeps_its_promise_on_strangers():
+def test_the_embedded_checkpoint_keeps_its_promise_on_strangers(shared_faces: Path):
     """Macro AUROC over AU 1, 4, 6, 12, 25 on photos of people it never saw."""
-    if not (SHARED / "faces" / "codes.csv").is_file():
-        pytest.skip(f"the coded photos are not at {SHARED}; name their folder in VLFAU_SHARED_DATA")
-    result = report(read_photos(Predictor.load(device="cpu"), SHARED, "dev"), repeats=20)
+    result = report(read_photos(Predictor.load(device="cpu"), shared_faces.parent, "dev"), repeats=20)
     assert result["no_face"] == []
     assert result["auroc_macro"] >= 0.92

@@ -262,6 +262,7 @@ def test_about(visit, width):
     seen = visit(width=width).open()
     seen.page.get_by_role("link", name="About").click()
     expect(seen.page.get_by_role("heading", name="Not for this")).to_be_visible()
+    expect(seen.page.get_by_text("Version ", exact=False).first).to_be_visible()
     seen.picture("about")
     seen.page.get_by_role("link", name="Analyse").click()
     expect(seen.page.get_by_role("button", name="Choose a photo of a face")).to_be_visible()

@@ -34,7 +34,9 @@ def test_shapes_and_ranges(group, predictor):
     for face in group:
         assert [unit.number for unit in face.action_units] == list(AU_NUMBERS)
         assert all(0 <= unit.probability <= 1 and 0 <= unit.intensity <= 5 for unit in face.action_units)
-        assert all(unit.active is (unit.probability >= np.float32(unit.threshold)) for unit in face.action_units)
+        assert all(
+            unit.active is (unit.probability >= np.float32(unit.threshold)) for unit in face.action_units
+        )
         assert face.evidence.shape == (len(AU_NUMBERS), config.grid, config.grid)
         assert np.allclose(face.evidence.sum(axis=(1, 2)), 1, atol=1e-4)
         assert face.chip.shape == (config.chip_size_px, config.chip_size_px, 3)
@@ -69,7 +71,9 @@ def test_no_face_no_prediction(predictor):
     assert predictor.predict(np.full((200, 300, 3), 127, np.uint8)) == []
 
 
-@pytest.mark.parametrize(("example", "units"), [("au06-au12-au25", {12, 25}), ("au43", {43}), ("neutral", set())])
+@pytest.mark.parametrize(
+    ("example", "units"), [("au06-au12-au25", {12, 25}), ("au43", {43}), ("neutral", set())]
+)
 def test_examples_show_what_they_were_rendered_with(predictor, example, units):
     photo = Path(__file__).parents[2] / "ui" / "examples" / f"{example}.jpg"
     (face,) = predictor.predict(read_image(photo))
