@@ -7,6 +7,11 @@ const video = zone.querySelector("video");
 
 async function send(file) {
   if (!file || zone.dataset.state) return;
+  say("");
+  if (file.size > zone.dataset.maxBytes) {
+    input.value = "";
+    return say(`The photo file is larger than ${zone.dataset.maxBytes / 1e6} MB. Save it smaller, for example as JPEG.`);
+  }
   zone.dataset.state = "sending";
   try {
     // The server keeps equal files under equal names, and removes each when it has been read: let no two be equal.

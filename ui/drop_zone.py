@@ -8,9 +8,11 @@ from pathlib import Path
 
 import gradio as gr
 
+from vlfau.images import ImageLimits
+
 _SCRIPT = Path(__file__).with_name("drop_zone.js").read_text("utf-8")
 
-_MARKUP = """<div class="vl-drop">
+_MARKUP = f"""<div class="vl-drop" data-max-bytes="{ImageLimits().max_bytes}">
 <input type="file" class="vl-hidden" tabindex="-1" accept="image/*,.heic,.heif,.tif,.tiff" aria-label="Photo file">
 <button type="button" class="vl-press" data-do="choose">Choose a photo of a face</button>
 <p>or drop it here, or paste it</p>

@@ -28,7 +28,8 @@ element.addEventListener("change", ({ target }) => {
   else if (target.closest(".vl-unit")) {
     memory.unit = target.value;
     // In one column the details open under the row, and those above it have just closed.
-    target.labels[0].scrollIntoView({ block: matchMedia("(max-width: 1020px)").matches ? "start" : "nearest" });
+    const oneColumn = getComputedStyle(target.closest(".vl-units")).display === "block";
+    target.labels[0].scrollIntoView({ block: oneColumn ? "start" : "nearest" });
   }
 });
 

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect, sync_playwright
 
+from vlfau.images import ImageLimits
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 OPTIONS = [
     "--headless",
@@ -199,6 +201,14 @@ def test_a_broken_file_is_a_message_and_the_next_photo_works(visit, photos, widt
     seen.page.wait_for_timeout(700)  # it fades in
     seen.picture("broken-file")
     seen.send(photos["face"]).result()
+
+
+def test_a_file_that_is_too_large_is_not_even_sent(visit, tmp_path):
+    with (tmp_path / "huge.jpg").open("wb") as huge:
+        huge.truncate(ImageLimits().max_bytes + 1)
+    seen = visit().open().send(tmp_path / "huge.jpg")
+    expect(seen.page.get_by_text("larger than 50 MB")).to_be_visible()
+    assert not [url for url in seen.asked if "upload" in url]
 
 
 def test_fifty_megapixels(visit, app, photos):
