@@ -20,7 +20,7 @@ ENOUGH_POSITIVES = 8
 ASSUMED_PREVALENCE = 0.1
 """Share of positives assumed where they come from renders."""
 
-FALSE_POSITIVE_LIMIT = 0.03
+FALSE_POSITIVE_LIMIT = 0.01
 """Largest share of photos coded absent that may be called present."""
 
 PRESENT_FROM = 2.0

@@ -73,7 +73,7 @@ def thresholds_table(config: VLFAUConfig) -> str:
 def results_table(result: dict) -> str:
     """AUROC and F1 on photos, one row per action unit that photos can measure."""
     rows = [
-        f"| {name} | {result['positives'][name]} | {result['auroc'][name]:.3f} | {result['f1'][name]:.3f} |"
+        f"| {name} | {int(result['positives'][name])} | {result['auroc'][name]:.3f} | {result['f1'][name]:.3f} |"
         for name in result["auroc"]
     ]
     low, high = result["auroc_macro_95"]
@@ -103,8 +103,8 @@ def false_alarms(result: dict) -> str:
     )
 
 
-def model_card(config: VLFAUConfig, result: dict) -> str:
-    """The whole card as Markdown."""
+def model_card(config: VLFAUConfig, result: dict, note: str = "") -> str:
+    """The whole card as Markdown; `note` says what is particular to this checkpoint."""
     measured = ", ".join(f"AU{n}" for n in MEASURED_ON_PHOTOS)
     details = {key: result[key] for key in ("ece_macro", "cheeks_apart_from_smile", "intensity_icc", "words")}
     details |= {key: result[key] for key in ("neutral_with_any", "worst_group_false_positive_rate")}
@@ -125,7 +125,7 @@ def model_card(config: VLFAUConfig, result: dict) -> str:
             "```json",
             json.dumps(details, indent=1),
             "```",
-            LIMITS.format(measured=measured),
+            LIMITS.format(measured=measured) + (f"- {note}\n" if note else ""),
             "## Thresholds",
             "",
             thresholds_table(config),
@@ -142,9 +142,14 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)"
     )
+    parser.add_argument(
+        "--note", default="", help="a sentence on what is particular to this checkpoint, for its limits"
+    )
     args = parser.parse_args()
     predictor = Predictor.load(args.checkpoint)
-    card = model_card(predictor.checkpoint.config, report(read_photos(predictor, args.data, "dev")))
+    card = model_card(
+        predictor.checkpoint.config, report(read_photos(predictor, args.data, "dev")), args.note
+    )
     (args.checkpoint / "README.md").write_text(card, "utf-8")
 
 

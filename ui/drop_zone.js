@@ -37,7 +37,13 @@ const anywhere = {
   paste: ({ clipboardData }) => send(photoAmong(clipboardData.files)),
   dragover: (event) => { event.preventDefault(); zone.classList.add("vl-over"); },
   dragleave: () => zone.classList.remove("vl-over"),
-  drop: (event) => { event.preventDefault(); zone.classList.remove("vl-over"); send(photoAmong(event.dataTransfer.files)); },
+  drop: (event) => {
+    event.preventDefault();
+    zone.classList.remove("vl-over");
+    const photo = photoAmong(event.dataTransfer.files);
+    if (photo) send(photo);
+    else say("That is not a picture. Drop a photo.");
+  },
 };
 for (const [name, action] of Object.entries(anywhere)) {
   const listener = (event) => (element.isConnected ? action(event) : document.removeEventListener(name, listener));
