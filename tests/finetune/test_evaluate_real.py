@@ -1,4 +1,4 @@
-"""The report on real photos, computed by hand for three made-up readings, and its figures on the embedded checkpoint."""
+"""The report on real photos, by hand for made-up readings, and what the embedded checkpoint must reach."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -75,7 +75,7 @@ def test_info_prints_the_card():
     [
         (["predict", PHOTOS / "face.jpg", "--model", "no/such/folder/here"], "no/such/folder/here"),
         (["predict", PHOTOS / "face.jpg", "--out", "no-such-folder/out.csv"], "cannot be written"),
-        (["predict", ROOT / "docs"], "no photo to read"),
+        (["predict", ROOT / "tests" / "vlfau"], "no photo to read"),
         (["predict"], "PATH"),
     ],
 )

@@ -179,7 +179,7 @@ def test_weights_of_another_size_are_refused(tmp_path):
     words = Words.learn(rule_corpus(200), 300)
     save_checkpoint(tmp_path, tiny(vocab_size=len(words)), words, "")
     VLFAUConfig.test(vocab_size=len(words), width=16).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="do not fit|could not be read"):
+    with pytest.raises(ModelError, match=r"do not fit|could not be read"):
         load_checkpoint(tmp_path)
 
 

@@ -35,7 +35,7 @@ def test_shapes_and_ranges(group, predictor):
         assert [unit.number for unit in face.action_units] == list(AU_NUMBERS)
         assert all(0 <= unit.probability <= 1 and 0 <= unit.intensity <= 5 for unit in face.action_units)
         assert all(
-            unit.active is (unit.probability >= np.float32(unit.threshold)) for unit in face.action_units
+            unit.active == (unit.probability >= np.float32(unit.threshold)) for unit in face.action_units
         )
         assert face.evidence.shape == (len(AU_NUMBERS), config.grid, config.grid)
         assert np.allclose(face.evidence.sum(axis=(1, 2)), 1, atol=1e-4)
