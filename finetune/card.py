@@ -37,8 +37,8 @@ photos of people of the training split; no person of the report below was render
 calibration.
 
 - Face Research Lab London Set, DeBruine and Jones 2017, figshare 10.6084/m9.figshare.5047666, CC BY 4.0
-- Young Adult White Faces with Manipulated Versions, DeBruine and Jones 2017, figshare 10.6084/m9.figshare.4220517,
-CC BY 4.0
+- Young Adult White Faces with Manipulated Versions, DeBruine and Jones 2017, figshare
+  10.6084/m9.figshare.4220517, CC BY 4.0
 - Synthetic Faces High Quality, (c) 2022 David Beniaguev, MIT
 - ICT-FaceKit, (c) 2020 USC Institute for Creative Technologies, MIT (the rig that moves the faces)
 
@@ -48,14 +48,12 @@ The photos were coded by eye by two coders who are not FACS-certified.
 LIMITS = """
 ## What it cannot do
 
-- Only {measured} could be measured on photos. The other action units occur too seldom in the coded photos: for them
-only false
-  alarms were measured on people, and recall only on renders, which is not the same thing.
+- Only {measured} could be measured on photos. The other action units occur too seldom in the coded
+  photos: for them only false alarms were measured on people; how often they are found is known from renders alone.
 - AU6 is learnt together with AU12 and may follow the smile; see `cheeks_apart_from_smile` below.
 - AU23 and AU24, and AU26 and AU27, look alike on the rig that made the training faces; expect them to be mixed up.
-- The photos of the report come from three sources, mostly frontal and well lit. Nothing was measured in the wild, on
-video,
-  on children, or on faces under 60 px.
+- The photos of the report come from three sources, mostly frontal and well lit. Nothing was measured in the wild,
+  on video, on children, or on faces under 60 px.
 - A still picture cannot tell closed eyes (AU43) from a blink (AU45).
 """
 
