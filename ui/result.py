@@ -123,7 +123,7 @@ def _legend(index: int) -> str:
     return (
         f'<div class="vl-legend"><div class="vl-orders" role="radiogroup" aria-label="Order">{orders}</div>'
         '<p>Bar: how likely the movement is. <span class="vl-tick" aria-hidden="true"></span> From here on it counts '
-        "as seen. Letter: how strong, A to E. Choose one to see where and why.</p></div>"
+        "as seen. Letter: how strong, A to E. Choose one to see more of it.</p></div>"
     )
 
 

@@ -382,6 +382,11 @@ class VLFAUModel(PreTrainedModel):
     # ---- speaking
 
     @property
+    def writes(self) -> bool:
+        """Whether it can write all sentences, of the action units and of the face."""
+        return self.config.local_language and self.config.global_language
+
+    @property
     def speaks(self) -> bool:
         """Whether this network has words at all."""
         return self.config.local_language or self.config.global_language
@@ -393,9 +398,10 @@ class VLFAUModel(PreTrainedModel):
     @torch.no_grad()
     def write(self, output: VLFAUOutput) -> Tensor:
         """Token ids (B, A + 1, L) of all sentences of all faces, greedily; each face's last one is its description."""
-        if not (self.config.local_language and self.config.global_language):
+        if not self.writes:
             raise ModelError(
-                "This checkpoint was trained without words. Predict with words off or load another one."
+                "This checkpoint cannot write. It was trained without local or without global language. "
+                "Predict with words off, or load another one."
             )
         batch, units = output.logits.shape
         decided = self.words_memory.decision_tokens(self.decisions(output).float(), output.intensity)
@@ -407,7 +413,7 @@ class VLFAUModel(PreTrainedModel):
             for a, b in zip(
                 self.decoder.memories(local, pad_to=length),
                 self.decoder.memories(whole, pad_to=length),
-                strict=False,
+                strict=True,
             )
         ]
         subjects = torch.cat([torch.arange(units).repeat(batch), torch.full((batch,), units)]).to(

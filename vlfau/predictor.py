@@ -110,7 +110,7 @@ class Predictor:
             pixels = torch.from_numpy(chips).to(self.device).permute(0, 3, 1, 2).float() / 255
             output = self.model(pixels, torch.from_numpy(landmarks).to(self.device).float())
             texts = (
-                self._texts(self.model.write(output)) if words and self.model.speaks else [None] * len(chips)
+                self._texts(self.model.write(output)) if words and self.model.writes else [None] * len(chips)
             )
             probabilities = self.model.probabilities(output).cpu().numpy()
             intensities = output.intensity.cpu().numpy()
