@@ -5,6 +5,8 @@ import hashlib
 from vlfau.errors import DataError
 
 SPLITS = ("train", "val", "dev")
+LEARNT_FROM = ("train", "val")
+"""Splits whose people the published recipe learns from; `dev` is only ever reported on."""
 VAL_BELOW = 64
 """A `tune` person whose hash starts with a byte below this is a `val` person (64 of 256: a quarter)."""
 
@@ -24,3 +26,8 @@ def person_split(person: str, coded_split: str) -> str:
         )
     first_byte = hashlib.sha256(person.encode("utf-8")).digest()[0]
     return "val" if first_byte < VAL_BELOW else "train"
+
+
+def fold_of(person: str, folds: int) -> int:
+    """0 to `folds` - 1 by a hash of the person's name, apart from the one that `person_split` uses."""
+    return hashlib.sha256(person.encode("utf-8")).digest()[1] % folds

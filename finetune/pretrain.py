@@ -1,9 +1,9 @@
 """Train a VL-FAU network from nothing on rendered faces and coded photos: `python -m finetune.pretrain --config FILE`.
 
-Three stages. The geometry branch alone and the words alone come first: each needs many steps, and a step without a
-picture costs little. Then everything is learnt jointly: states, intensities, evidence, local and global sentences.
-It is one `accelerate` program for any number of processes, on CPU or GPU, resumed after the last finished epoch.
-People of `val` choose and calibrate; people of `dev` are never seen.
+First folds of people (`finetune.cross_fit`), which give calibration and thresholds. Then the geometry branch, the
+texture branch and the words alone (`finetune.alone`), then everything jointly: states, intensities, evidence, local
+and global sentences. It is one `accelerate` program for any number of processes, on CPU or GPU, resumed after the
+last finished epoch. People of `dev` are never seen.
 """
 
 import argparse
@@ -16,23 +16,27 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
 
-from finetune.augment import augment, chance, jitter_landmarks, mirror
+from finetune.alone import TextureViews, train_geometry, train_texture, train_words
+from finetune.augment import augment, chance, generator_for, jitter_landmarks, mirror
 from finetune.calibrate import calibrate
+from finetune.cross_fit import BRANCHES, RENDERS_PER_FOLD, CrossFit, HeldOut, people_of_fold, rows_of
 from finetune.faces import LabelledFaces, load_coded_photos, load_renders
+from finetune.people import LEARNT_FROM
 from finetune.scores import photo_scores, run_faces
 from finetune.synthetic.correspondence import Correspondence
-from finetune.targets import SentenceWriter, soft_occurrence
+from finetune.targets import SentenceWriter
+from finetune.training_faces import Part, TrainingFaces
+from finetune.views import load_views
 from vlfau.checkpoint import save_checkpoint
-from vlfau.config import PRESETS, VLFAUConfig
-from vlfau.loss import bce_loss, ordinal_loss
+from vlfau.config import PRESETS
+from vlfau.errors import ModelError
 from vlfau.model import Targets, VLFAUModel
 from vlfau.words import rule_words
 
@@ -47,6 +51,10 @@ TRAINING_DATA = (
 """Written into every checkpoint of this recipe."""
 
 
+LEARNT_ALONE = ("landmark_encoder", "geometry_", "texture_", "cut_steps", "decoder", "words_memory")
+"""How the names of parameters begin that learn before the joint stage."""
+
+
 @dataclass(frozen=True)
 class PretrainConfig:
     """A recipe; one JSON file per published checkpoint."""
@@ -57,12 +65,20 @@ class PretrainConfig:
     """Fields of `VLFAUConfig` that differ from the preset."""
     photo_copies: int = 12
     """How often each coded photo appears in an epoch; a render appears once."""
+    view_copies: int = 2
+    """How often each view of a coded photo appears (`python -m finetune.views`); 0 does without views."""
+    folds: int = 3
+    """Folds of people for calibration."""
+    alone_batch: int = 256
+    """Faces per step while the geometry or the texture branch learns alone."""
     geometry_steps: int = 2500
-    """Steps of the first stage (geometry branch alone)."""
-    geometry_batch: int = 512
     geometry_learning_rate: float = 2e-3
+    texture_steps: int = 2500
+    texture_learning_rate: float = 1e-3
+    texture_views: int = 2
+    """Augmented looks at each face from which the texture branch learns."""
     words_steps: int = 1500
-    """Steps of the second stage (words from decisions alone)."""
+    """Steps in which the words learn from decisions alone."""
     words_batch: int = 32
     words_learning_rate: float = 2e-3
     epochs: int = 8
@@ -90,41 +106,6 @@ class PretrainConfig:
         return cls(**json.loads(Path(file).read_text("utf-8")))
 
 
-class FaceIndex(Dataset):
-    """Renders once and photos several times, read by position."""
-
-    def __init__(self, renders: LabelledFaces, photos: LabelledFaces, copies: int) -> None:
-        self.parts = (renders, photos)
-        self.rows = [(0, i) for i in range(len(renders))] + [(1, i) for i in range(len(photos))] * copies
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int) -> dict[str, Tensor]:
-        part, i = self.rows[position]
-        faces = self.parts[part]
-        return {
-            "chips": torch.from_numpy(np.array(faces.chips[i])),
-            "landmarks": torch.from_numpy(np.asarray(faces.landmarks[i], np.float32)),
-            "intensity": torch.from_numpy(np.asarray(faces.intensity[i], np.float32)),
-        }
-
-    def landmarks_and_intensity(self) -> tuple[Tensor, Tensor]:
-        """All rows at once, without pictures: (n, 478, 3), (n, 2, A)."""
-        pick = [np.array([i for p, i in self.rows if p == part], dtype=int) for part in (0, 1)]
-        both = [(f.landmarks[i], f.intensity[i]) for f, i in zip(self.parts, pick, strict=True)]
-        points, labels = (np.concatenate([b[k] for b in both]).astype(np.float32) for k in (0, 1))
-        return torch.from_numpy(points), torch.from_numpy(labels)
-
-
-def generator_for(*numbers: int) -> torch.Generator:
-    """A random stream of its own for a seed, an epoch, a step: a resumed run draws what a straight run draws."""
-    mixed = 0
-    for number in numbers:
-        mixed = (mixed * 1_000_003 + number + 1) % (2**31)
-    return torch.Generator().manual_seed(mixed)
-
-
 class EpochOrder(Sampler[int]):
     """Rows in an order that depends on seed and epoch alone, so that a resumed epoch sees what a straight run sees."""
 
@@ -148,98 +129,78 @@ class Recipe:
         self.config, self.out, self.accelerator = config, out, accelerator
         cache = renders / "coded_photos.npz"
         with accelerator.main_process_first():
-            self.photos = load_coded_photos(data, cache, "train")
-        self.val_photos = load_coded_photos(data, cache, "val")
-        self.renders = renders
-        self.faces = FaceIndex(load_renders(renders / "train"), self.photos, config.photo_copies)
+            photos = [load_coded_photos(data, cache, split) for split in LEARNT_FROM]
+        self.photos = photos
+        self.renders = [load_renders(renders / split) for split in LEARNT_FROM]
+        parts = [Part.all_of(faces) for faces in self.renders]
+        parts += [Part.all_of(faces, config.photo_copies) for faces in photos]
+        if config.view_copies:
+            parts.append(Part.all_of(load_views(renders / "views.npz"), config.view_copies))
+        self.faces = TrainingFaces(parts)
         self.words = rule_words()
         self.mirror_index = torch.from_numpy(Correspondence.load().mirror)
-        set_seed(config.seed)
-        self.model = VLFAUModel(self.network_config())
+        self.model = self.new_model()
 
-    def network_config(self) -> VLFAUConfig:
+    def new_model(self) -> VLFAUModel:
+        """The network with the weights that the seed gives it."""
+        set_seed(self.config.seed)
         fields = {"vocab_size": len(self.words), "training_data": TRAINING_DATA} | self.config.overrides
-        return PRESETS[self.config.preset](**fields)
-
-    def train_branches_alone(self) -> None:
-        """The two stages that need no picture, each where the configuration has that part."""
-        self.model.to(self.accelerator.device).train()
-        if self.model.config.geometry_tokens:
-            self.train_geometry()
-            self.report(-1)
-        if self.model.speaks:
-            self.train_words()
-
-    # ---- first stage
-
-    def train_geometry(self) -> None:
-        """The landmark branch alone: occurrence and intensity from 478 points, large batches."""
-        points, intensity = self.faces.landmarks_and_intensity()
-        model, c = self.model, self.config
-        model.landmark_encoder.set_statistics(points)
-        modules = (model.landmark_encoder, model.geometry_refine, model.geometry_head)
-        parameters = [p for m in modules for p in m.parameters()] + [model.cut_steps]
-        optimizer = torch.optim.AdamW(parameters, lr=c.geometry_learning_rate, weight_decay=1e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, c.geometry_learning_rate, max(c.geometry_steps, 2)
-        )
-        for step in self.progress(c.geometry_steps, "geometry"):
-            generator = generator_for(c.seed, 0, step)
-            rows = torch.randint(len(points), (c.geometry_batch,), generator=generator)
-            p, y = self.geometry_batch(points[rows], intensity[rows], generator)
-            branch = model.geometry_head(model.geometry_refine(model.see_geometry(p)))
-            loss = bce_loss(
-                branch.logits, soft_occurrence(y), model.rate_weights, model.config.label_smoothing
+        network = PRESETS[self.config.preset](**fields)
+        if not (network.geometry_tokens and network.texture_tokens):
+            raise ModelError(
+                f"This recipe does not fit the preset {self.config.preset!r}: a geometry or texture branch is missing. "
+                "Choose small, or set geometry_tokens and texture_tokens in the overrides."
             )
-            loss = loss + model.config.intensity_loss_weight * ordinal_loss(model.levels(branch.score), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+        return VLFAUModel(network).to(self.accelerator.device).train()
 
-    def geometry_batch(
-        self, points: Tensor, intensity: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        flip = chance(generator, len(points), 0.5)
-        blank = torch.zeros(len(points), 3, 1, 1)
-        _, points, intensity = mirror(blank, points, intensity, flip, self.mirror_index)
-        points = jitter_landmarks(points, generator, self.config.landmark_noise)
-        return points.to(self.accelerator.device), intensity.amax(dim=1).to(self.accelerator.device)
+    # ---- first stages
 
-    # ---- second stage
+    def learn_alone(self) -> None:
+        """Cross-fit on folds of people, then everything that needs no long way through the picture."""
+        looks = TextureViews.of(self.model, self.faces, self.mirror_index, self.config)
+        path = self.out / "cross_fit.npz"
+        if not path.is_file():
+            self.cross_fit(looks).save(path)
+        self.learn_branches(self.model, self.faces, looks)
+        if self.model.speaks:
+            self.note({"words": round(train_words(self.model, self.faces, self.writer, self.config), 4)})
 
-    def train_words(self) -> None:
-        """The decoder alone: the sentences of the training labels, from the decisions that they make."""
-        _, intensity = self.faces.landmarks_and_intensity()
-        c = self.config
-        modules = (self.model.decoder, self.model.words_memory)
-        optimizer = torch.optim.AdamW([p for m in modules for p in m.parameters()], lr=c.words_learning_rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, c.words_learning_rate, max(c.words_steps, 2)
-        )
-        loss = torch.zeros(())
-        for step in self.progress(c.words_steps, "words"):
-            generator = generator_for(c.seed, 0, step, 1)
-            rows = torch.randint(len(intensity), (c.words_batch,), generator=generator)
-            loss = self.model.words_loss(self.on_device(self.writer(generator).targets(intensity[rows])))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-        self.note({"words": round(float(loss.detach()), 4)})
+    def learn_branches(self, model: VLFAUModel, faces: TrainingFaces, looks: TextureViews) -> None:
+        model.train()
+        train_geometry(model, faces, self.mirror_index, self.config)
+        train_texture(model, faces, looks, faces.numbers_within(self.faces), self.config)
 
-    def progress(self, steps: int, name: str) -> tqdm:
-        return tqdm(range(steps), desc=name, disable=not self.accelerator.is_main_process)
+    def cross_fit(self, looks: TextureViews) -> CrossFit:
+        """Read every person of the training splits by branches that were trained without them."""
+        photos, renders = [], []
+        for fold in range(self.config.folds):
+            people = people_of_fold([*self.photos, *self.renders], fold, self.config.folds)
+            model = self.new_model()
+            self.learn_branches(model, self.faces.without(people), looks)
+            photos += self.read(model, self.photos, people, len(self.faces), fold)
+            renders += self.read(model, self.renders, people, RENDERS_PER_FOLD, fold)
+            self.note({"fold": fold, "photos": photo_scores(photos)})
+        told = CrossFit(HeldOut.joined(photos), HeldOut.joined(renders))
+        self.note({"cross_fit": photo_scores([told.photos])})
+        return told
+
+    def read(
+        self, model: VLFAUModel, sets: list[LabelledFaces], people: set[str], most: int, seed: int
+    ) -> list[HeldOut]:
+        """What a network's branches say about faces of some people, at most `most` of each set."""
+        held = []
+        for faces in sets:
+            rows = rows_of(faces, people, most, seed)
+            if len(rows):
+                said = run_faces(model, faces.subset(rows))
+                held.append(HeldOut(faces.peak[rows], {name: said[name] for name in BRANCHES}))
+        return held
 
     def writer(self, generator: torch.Generator) -> SentenceWriter:
         seed = int(torch.randint(2**31, (1,), generator=generator))
         return SentenceWriter(self.words, self.config.sentences_per_face, seed)
 
-    def on_device(self, targets: Targets) -> Targets:
-        device = self.accelerator.device
-        return Targets(*(getattr(targets, name).to(device) for name in targets.__dataclass_fields__))
-
-    # ---- third stage
+    # ---- jointly
 
     def batch(self, raw: dict[str, Tensor], epoch: int, step: int) -> tuple[Tensor, Tensor, Targets]:
         """Stored faces -> augmented pixels, landmarks and targets on the device."""
@@ -254,7 +215,7 @@ class Recipe:
         pixels = augment(chips, self.model.config.chip_size_px, generator)
         landmarks = jitter_landmarks(landmarks, generator, c.landmark_noise).to(device)
         targets = self.writer(generator).targets(intensity)
-        return pixels, landmarks, self.on_device(targets)
+        return pixels, landmarks, targets.to(device)
 
     def train_jointly(self) -> None:
         """Everything at once; a finished epoch is saved and a later call goes on after it."""
@@ -298,7 +259,7 @@ class Recipe:
 
     def parameter_groups(self) -> list[dict]:
         """Weight decay for matrices only; small steps for what was learnt before, or the picture would undo it."""
-        c, before = self.config, ("landmark_encoder", "geometry_", "cut_steps", "decoder", "words_memory")
+        c, before = self.config, LEARNT_ALONE
         groups: dict[tuple[bool, bool], dict] = {}
         for name, parameter in self.model.named_parameters():
             key = name.startswith(before), parameter.ndim >= 2
@@ -338,12 +299,8 @@ class Recipe:
                 file.write(json.dumps(entry) + "\n")
 
     def report(self, epoch: int) -> None:
-        """AUROC on photos of `val` persons, whole and by branch."""
+        """How far a run is; what the joint network says about strangers is measured by `finetune.evaluate_real`."""
         if self.accelerator.is_main_process:
-            model = self.accelerator.unwrap_model(self.model)
-            scores = photo_scores(run_faces(model, self.val_photos), self.val_photos)
-            self.note({"epoch": epoch + 1, "val_photos": scores})
-            log.info("epoch %d, photos of val persons: %s", epoch + 1, scores)
             self.save(f"epoch {epoch + 1} of {self.config.epochs}")
 
     def save(self, version: str) -> None:
@@ -352,17 +309,17 @@ class Recipe:
         save_checkpoint(self.out / "checkpoint", model, self.words, f"# VL-FAU, {version}\n")
 
     def finish(self, version: str) -> None:
-        """Fit calibration and thresholds on `val` people and save the checkpoint."""
+        """Set shares, calibration and thresholds, and save the checkpoint."""
         if self.accelerator.is_main_process:
             model = self.accelerator.unwrap_model(self.model)
-            calibrate(model, self.val_photos, load_renders(self.renders / "val"))
+            calibrate(model, CrossFit.load(self.out / "cross_fit.npz"))
             self.save(version)
             (self.out / "recipe.json").write_text(json.dumps(asdict(self.config), indent=2) + "\n", "utf-8")
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m finetune.pretrain", description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small-1.json")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small-2.json")
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)"
     )
@@ -372,7 +329,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=Path("build/pretrain"), help="run folder; an unfinished run goes on"
     )
-    parser.add_argument("--version", default="small-1", help="model version written into the checkpoint")
+    parser.add_argument("--version", default="small-2", help="model version written into the checkpoint")
     return parser
 
 
@@ -382,7 +339,7 @@ def pretrain(config: PretrainConfig, data: Path, renders: Path, out: Path, versi
     accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
     recipe = Recipe(config, data, renders, out, accelerator)
     if not (out / "state").is_dir():
-        recipe.train_branches_alone()
+        recipe.learn_alone()
     recipe.train_jointly()
     recipe.finish(version)
 

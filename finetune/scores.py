@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from finetune.cross_fit import HeldOut
 from finetune.faces import LabelledFaces
 from vlfau.action_units import AU_NUMBERS
 from vlfau.metrics import auroc_per_au
@@ -34,16 +35,14 @@ def run_faces(model: VLFAUModel, faces: LabelledFaces, batch: int = 64) -> dict[
     return {name: np.concatenate(values) for name, values in gathered.items()}
 
 
-def photo_scores(said: dict[str, NDArray], photos: LabelledFaces) -> dict[str, dict[str, float]]:
+def photo_scores(parts: list[HeldOut]) -> dict[str, dict[str, float]]:
     """AUROC per branch of the action units that photos can measure, and their mean as `macro`."""
+    held = HeldOut.joined(parts)
     columns = [AU_NUMBERS.index(n) for n in MEASURED_ON_PHOTOS]
-    labels = np.where(np.isnan(photos.peak), np.nan, photos.peak > 0)[:, columns]
+    labels = np.where(np.isnan(held.peak), np.nan, held.peak > 0)[:, columns]
     scores = {}
-    for name, logits in said.items():
-        if name != "intensity":
-            each = auroc_per_au(labels, logits[:, columns])
-            scores[name] = {
-                f"AU{n}": round(float(a), 4) for n, a in zip(MEASURED_ON_PHOTOS, each, strict=True)
-            }
-            scores[name]["macro"] = round(float(np.nanmean(each)), 4)
+    for name, logits in held.logits.items():
+        each = auroc_per_au(labels, logits[:, columns])
+        scores[name] = {f"AU{n}": round(float(a), 4) for n, a in zip(MEASURED_ON_PHOTOS, each, strict=True)}
+        scores[name]["macro"] = round(float(np.nanmean(each)), 4)
     return scores

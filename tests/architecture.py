@@ -42,14 +42,19 @@ def imports(module: Path) -> set[str]:
     return names
 
 
+LARGEST_LISTED_ROOM = 30
+"""Modules up to which a room is listed one by one; a larger one has a page of its own in docs/."""
+
+
 def file_map() -> str:
-    """The map as Markdown: each module of a room with its purpose; a package inside a room takes one line."""
+    """The map as Markdown: each module of a room with its purpose; a package inside a room and a room of many modules
+    take one line."""
     by_folder = {
         folder: list(group) for folder, group in groupby(modules(), key=lambda module: module.parent)
     }
     lines = []
     for folder, found in by_folder.items():
-        if len(folder.parts) < 2:
+        if len(folder.parts) < 2 and len(found) <= LARGEST_LISTED_ROOM:
             lines += [f"- `{module.as_posix()}` {purpose(module)}" for module in found]
         else:
             names = ", ".join(module.stem for module in found if not module.stem.startswith("__"))

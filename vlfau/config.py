@@ -24,7 +24,12 @@ class VLFAUConfig(PreTrainedConfig):
         width               channels of the combined stem feature and of everything after it
         geometry_tokens     tokens made from the landmarks; 0 leaves them out (the paper's network)
         geometry_hidden     width of the landmark encoder
-        geometry_weight     share of the geometry branch in a fused logit, 0-1; the image branch has the rest
+        geometry_weight     share of the geometry branch in a fused logit, 0-1, one for all action units or one for each
+        gradient_grid       cells along one side on which oriented gradients are taken; the stem then sees these instead
+                            of pixels, with patches of one cell; 0 shows it pixels (the paper's network)
+        texture_tokens      tokens made from the gradients of the whole chip; 0 leaves them out (the paper's network)
+        texture_hidden, texture_dropout     width and dropout of their encoder
+        texture_weight      share of the texture branch, like geometry_weight; the image branch has the rest
     Ablations of the paper
         multi_scale, channel_attention, spatial_attention, local_language, global_language
     Language
@@ -56,7 +61,12 @@ class VLFAUConfig(PreTrainedConfig):
     width: int = 256
     geometry_tokens: int = 0
     geometry_hidden: int = 256
-    geometry_weight: float = 0.0
+    geometry_weight: float | list[float] = 0.0
+    gradient_grid: int = 0
+    texture_tokens: int = 0
+    texture_hidden: int = 256
+    texture_dropout: float = 0.3
+    texture_weight: float | list[float] = 0.0
     multi_scale: bool = True
     channel_attention: bool = True
     spatial_attention: bool = True
@@ -102,15 +112,33 @@ class VLFAUConfig(PreTrainedConfig):
             raise ModelError(
                 f"thresholds must lie between 0 and 1, found {list(self.thresholds)}. Correct config.json."
             )
-        if not 0 <= self.geometry_weight <= 1:
+        for g, t in zip(self.shares("geometry"), self.shares("texture"), strict=True):
+            if g < 0 or t < 0 or g + t > 1:
+                raise ModelError(
+                    "geometry_weight and texture_weight must be 0 or more and at most 1 together for each action "
+                    f"unit, found {self.geometry_weight} and {self.texture_weight}. Correct config.json."
+                )
+        if self.texture_tokens and not self.gradient_grid:
             raise ModelError(
-                f"geometry_weight must be 0 to 1, found {self.geometry_weight}. Correct config.json."
+                f"texture_tokens is {self.texture_tokens} without oriented gradients. Set gradient_grid as well."
             )
-        if self.chip_size_px % (self.patch_size * 8) or self.chip_size_px % self.grid_stride:
+        unit = self.gradient_grid * 2 if self.gradient_grid else self.patch_size * 8
+        if self.chip_size_px % unit or self.chip_size_px % self.grid_stride or self.stem_cells % 8:
             raise ModelError(
-                f"chip_size_px {self.chip_size_px} does not divide into patches of {self.patch_size} px over four "
-                f"stages and a grid of {self.grid_stride} px. Choose a multiple of {self.patch_size * 8}."
+                f"chip_size_px {self.chip_size_px} does not divide into patches of "
+                f"{self.chip_size_px / self.stem_cells:g} px over four stages and a grid of {self.grid_stride} px. "
+                f"Choose a multiple of {unit}."
             )
+
+    def shares(self, branch: str) -> list[float]:
+        """Share of `geometry` or `texture` in each action unit's fused logit."""
+        value = self.geometry_weight if branch == "geometry" else self.texture_weight
+        return [float(value)] * len(self.au_numbers) if isinstance(value, (int, float)) else list(value)
+
+    @property
+    def stem_cells(self) -> int:
+        """Cells along one side of the finest Swin stage."""
+        return self.gradient_grid or self.chip_size_px // self.patch_size
 
     @property
     def grid(self) -> int:
@@ -120,9 +148,11 @@ class VLFAUConfig(PreTrainedConfig):
     @property
     def swin(self) -> SwinConfig:
         """Configuration of the Swin Transformer inside."""
+        gradients = self.gradient_grid > 0
         return SwinConfig(
-            image_size=self.chip_size_px,
-            patch_size=self.patch_size,
+            image_size=self.gradient_grid if gradients else self.chip_size_px,
+            patch_size=1 if gradients else self.patch_size,
+            num_channels=self.embed_dim if gradients else 3,
             embed_dim=self.embed_dim,
             depths=list(self.depths),
             num_heads=list(self.num_heads),
@@ -146,17 +176,20 @@ class VLFAUConfig(PreTrainedConfig):
 
     @classmethod
     def small(cls, **overrides: Any) -> "VLFAUConfig":
-        """The embedded network: 128 px chips, a narrow Swin, landmark tokens fused late (SYNTHESIS study: 2 to 1)."""
+        """The embedded network: 128 px chips, a small Swin on oriented gradients, landmarks and texture fused late."""
         sizes = dict(
             chip_size_px=128,
-            embed_dim=48,
-            depths=(2, 2, 6, 2),
+            embed_dim=64,
+            depths=(1, 1, 2, 1),
             num_heads=(2, 4, 8, 16),
             window_size=8,
             grid_stride=8,
             width=128,
             geometry_tokens=8,
-            geometry_weight=2 / 3,
+            geometry_weight=0.4,
+            gradient_grid=16,
+            texture_tokens=8,
+            texture_weight=0.4,
             decoder_width=128,
             occurrence_loss="bce",
             label_smoothing=0.05,
@@ -178,7 +211,11 @@ class VLFAUConfig(PreTrainedConfig):
             width=8,
             geometry_tokens=2,
             geometry_hidden=4,
-            geometry_weight=2 / 3,
+            geometry_weight=0.4,
+            gradient_grid=8,
+            texture_tokens=2,
+            texture_hidden=4,
+            texture_weight=0.4,
             vocab_size=300,
             decoder_width=8,
             decoder_layers=1,

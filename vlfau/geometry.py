@@ -1,6 +1,6 @@
 """The geometry branch: the landmarks that alignment found anyway, as a few tokens beside the image's.
 
-Letters: B batch, A action units, T config.geometry_tokens, D config.width.
+Letters: B batch, T config.geometry_tokens, D config.width.
 """
 
 import torch
@@ -46,15 +46,3 @@ class LandmarkEncoder(nn.Module):
         # a wrong mesh can lie many spreads away; what is that far off says nothing more about a muscle
         normal = ((flat - self.mean) / self.spread).clamp(-6, 6)
         return self.layers(normal).unflatten(1, (self.tokens, self.width))
-
-
-class GeometryRefinement(nn.Module):
-    """Every action unit weighs the geometry tokens channel by channel: (B, T, D) -> (B, A, D)."""
-
-    def __init__(self, config: VLFAUConfig) -> None:
-        super().__init__()
-        shape = (len(config.au_numbers), config.geometry_tokens, config.width)
-        self.weight = nn.Parameter(torch.randn(shape) / config.geometry_tokens**0.5)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return torch.einsum("btd,atd->bad", tokens, self.weight)

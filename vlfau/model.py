@@ -16,7 +16,8 @@ from transformers import PreTrainedModel, SwinBackbone
 
 from vlfau.config import VLFAUConfig
 from vlfau.errors import ModelError
-from vlfau.geometry import GeometryRefinement, LandmarkEncoder
+from vlfau.geometry import LandmarkEncoder
+from vlfau.gradients import OrientedGradients
 from vlfau.language import BEGIN, SentenceDecoder
 from vlfau.loss import (
     bce_loss,
@@ -26,9 +27,10 @@ from vlfau.loss import (
     unit_weights,
     weighted_asymmetric_loss,
 )
-from vlfau.refinement import DualLevelRefinement, PerUnitLinear, Refined
+from vlfau.refinement import DualLevelRefinement, PerUnitLinear, Refined, TokenRefinement
 from vlfau.regions import region_prior
 from vlfau.stem import MultiScaleStem
+from vlfau.texture import TextureEncoder
 
 
 @dataclass
@@ -45,6 +47,11 @@ class Targets:
     """(B, K, L) token ids, END included, PAD after it."""
     global_ids: Tensor | None = None
     """(B, L) token ids of the description, END included, PAD after it; all PAD for none."""
+
+    def to(self, device: torch.device) -> "Targets":
+        """The same on a device."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Targets(**{n: None if v is None else v.to(device) for n, v in values.items()})
 
 
 @dataclass
@@ -69,7 +76,7 @@ class VLFAUOutput:
     """(B, N, D)"""
     refined: Refined
     branches: dict[str, Branch]
-    """What `image` and `geometry` say alone."""
+    """What `image`, `geometry` and `texture` say alone."""
     geometry: Tensor | None = None
     """(B, T, D) geometry tokens, None without landmarks."""
     loss: Tensor | None = None
@@ -152,8 +159,14 @@ class VLFAUModel(PreTrainedModel):
         self.head = UnitHead(config)
         if config.geometry_tokens:
             self.landmark_encoder = LandmarkEncoder(config)
-            self.geometry_refine = GeometryRefinement(config)
+            self.geometry_refine = TokenRefinement(units, config.geometry_tokens, config.width)
             self.geometry_head = UnitHead(config)
+        if config.gradient_grid:
+            self.gradients = OrientedGradients(config.gradient_grid)
+        if config.texture_tokens:
+            self.texture_encoder = TextureEncoder(config)
+            self.texture_refine = TokenRefinement(units, config.texture_tokens, config.width)
+            self.texture_head = UnitHead(config)
         self.cut_steps = nn.Parameter(torch.zeros(units, 5))
         if config.local_language or config.global_language:
             self.words_memory = WordsMemory(config)
@@ -173,6 +186,8 @@ class VLFAUModel(PreTrainedModel):
             "scale": torch.tensor(config.calibration_scale),
             "bias": torch.tensor(config.calibration_bias),
             "thresholds": torch.tensor(config.thresholds),
+            "geometry_share": torch.tensor(config.shares("geometry")),
+            "texture_share": torch.tensor(config.shares("texture")),
         }
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -181,7 +196,7 @@ class VLFAUModel(PreTrainedModel):
         Weights keep the initialisation their own modules give them; the Swin backbone has a method like this of its
         own.
         """
-        if isinstance(module, (VLFAUModel, DualLevelRefinement)):
+        if isinstance(module, (VLFAUModel, DualLevelRefinement, OrientedGradients)):
             for name, value in module.constants().items():
                 getattr(module, name).copy_(value)
 
@@ -219,12 +234,15 @@ class VLFAUModel(PreTrainedModel):
 
         pixel_values (B, 3, S, S) RGB 0-1, landmarks (B, 478, >= 2) in chip units or None.
         """
-        stem = self.stem((pixel_values - self.image_mean) / self.image_std)  # (B, N, D)
+        seen = self.look(pixel_values)
+        stem = self.stem(seen)  # (B, N, D)
         refined = self.refine(stem)  # (B, A, D), (B, A, 2, D), (B, A, N)
         branches = {"image": self.head(refined.vector)}
         geometry = self.see_geometry(landmarks) if landmarks is not None else None  # (B, T, D)
         if geometry is not None:
             branches["geometry"] = self.geometry_head(self.geometry_refine(geometry))
+        if self.config.texture_tokens:
+            branches["texture"] = self.texture_head(self.texture_refine(self.texture_encoder(seen)))
         fused = self.fuse(branches)
         output = VLFAUOutput(
             logits=fused.logits,
@@ -240,19 +258,27 @@ class VLFAUModel(PreTrainedModel):
             output.loss = self.total(output.losses)
         return output
 
+    def look(self, pixel_values: Tensor) -> Tensor:
+        """(B, 3, S, S) RGB 0-1 -> what the stem sees: oriented gradients or normalised pixels."""
+        if self.config.gradient_grid:
+            return self.gradients(pixel_values)
+        return (pixel_values - self.image_mean) / self.image_std
+
     def see_geometry(self, landmarks: Tensor) -> Tensor | None:
         """(B, 478, >= 2) chip units -> (B, T, D) tokens; None when the configuration has no geometry branch."""
         return self.landmark_encoder(landmarks) if self.config.geometry_tokens else None
 
     def fuse(self, branches: dict[str, Branch]) -> Branch:
-        """Late fusion: the weighted mean of what the branches say, so that either works alone."""
-        if "geometry" not in branches:
-            return branches["image"]
-        w, image, geometry = self.config.geometry_weight, branches["image"], branches["geometry"]
-        return Branch(
-            w * geometry.logits + (1 - w) * image.logits,
-            w * geometry.score + (1 - w) * image.score,
-        )
+        """Late fusion: per action unit the weighted mean of what the branches say, so that each works alone.
+
+        Without landmarks the other branches share the geometry branch's weight in proportion.
+        """
+        shares = {"image": 1 - self.geometry_share - self.texture_share}
+        shares |= {"geometry": self.geometry_share, "texture": self.texture_share}
+        given = torch.stack([shares[name] for name in branches])[:, None]  # (branches, 1, A)
+        given = (given + 1e-6) / (given + 1e-6).sum(dim=0)
+        logits, score = (torch.stack([getattr(b, k) for b in branches.values()]) for k in ("logits", "score"))
+        return Branch((given * logits).sum(dim=0), (given * score).sum(dim=0))
 
     def levels(self, score: Tensor) -> Tensor:
         """(B, A) score -> (B, A, 5) logits of at least A..E; the cut points can only rise."""
@@ -283,6 +309,12 @@ class VLFAUModel(PreTrainedModel):
         self.scale.copy_(torch.tensor(scale))
         self.bias.copy_(torch.tensor(bias))
         self.thresholds.copy_(torch.tensor(thresholds))
+
+    def set_shares(self, geometry: list[float], texture: list[float]) -> None:
+        """Replace the branches' shares in fused logits, in the config that is saved and in the running network."""
+        self.config.geometry_weight, self.config.texture_weight = list(geometry), list(texture)
+        self.geometry_share.copy_(torch.tensor(geometry))
+        self.texture_share.copy_(torch.tensor(texture))
 
     # ---- learning
 

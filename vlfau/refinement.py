@@ -38,6 +38,17 @@ class PerUnitLinear(nn.Module):
         return torch.einsum("bai,aio->bao", x, self.weight) + self.bias
 
 
+class TokenRefinement(nn.Module):
+    """Every action unit weighs tokens of the whole face channel by channel: (B, T, D) -> (B, A, D)."""
+
+    def __init__(self, units: int, tokens: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(units, tokens, width) / tokens**0.5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return torch.einsum("btd,atd->bad", tokens, self.weight)
+
+
 class ChannelAttention(nn.Module):
     """Average- and max-pooled stem through a shared bottleneck per action unit -> gates in 0-1."""
 
@@ -53,6 +64,21 @@ class ChannelAttention(nn.Module):
         pooled = (stem.mean(dim=1), stem.amax(dim=1))
         each = [self.expand(F.relu(self.squeeze(p[:, None].expand(-1, self.units, -1)))) for p in pooled]
         return torch.sigmoid(each[0] + each[1])
+
+
+def gated_peak(stem: Tensor, gate: Tensor) -> Tensor:
+    """(B, N, D), (B, A, D) -> (B, A, N): the largest gated channel of every cell.
+
+    With gradients the largest is looked up first and then taken by its index: a third of the time of a backward pass
+    through the maximum.
+    """
+    # channels before cells: on a CPU the maximum over them is then taken for many cells at once
+    planes = stem.transpose(1, 2).contiguous()
+    if not torch.is_grad_enabled():
+        return (planes[:, None] * gate[..., None]).amax(dim=2)
+    with torch.no_grad():
+        index = (planes[:, None] * gate[..., None]).max(dim=2).indices
+    return planes.gather(1, index) * gate.gather(2, index)
 
 
 class SpatialAttention(nn.Module):
@@ -72,8 +98,7 @@ class SpatialAttention(nn.Module):
     def forward(self, stem: Tensor, gate: Tensor) -> Tensor:
         """(B, N, D), (B, A, D) -> (B, A, N) map logits."""
         mean = torch.einsum("bnd,bad->ban", stem, gate) / stem.shape[-1]
-        # channels before cells: on a CPU the maximum over them is then taken for many cells at once
-        peak = (stem.transpose(1, 2).contiguous()[:, None] * gate[..., None]).amax(dim=2)
+        peak = gated_peak(stem, gate)
         both = torch.stack([mean, peak], dim=2).flatten(1, 2).unflatten(-1, (self.grid, self.grid))
         return self._convolve(both).flatten(2) + self.position
 

@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
     preview = commands.add_parser("preview", help="write contact sheets to look at")
     preview.add_argument("--data", type=Path, required=True, help="folder with face_rig/ and faces/")
-    preview.add_argument("--out", type=Path, required=True, help="a .png; further sheets are put beside it")
+    preview.add_argument("--out", type=Path, required=True, help="a .png or .jpg; each sheet adds its name")
     preview.add_argument("--split", choices=SPLITS, default="train", help="whose photos are used")
     preview.set_defaults(run=_preview)
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from finetune.synthetic.creases import CREASE_STYLES
 from finetune.synthetic.expressions import sample_intensities
+from finetune.synthetic.occluders import occlude, seen
 from finetune.synthetic.persons import (
     RIG_FILE,
     FittedPhotos,
@@ -31,9 +32,9 @@ from finetune.synthetic.persons import (
     save_fits,
     skin_style,
 )
-from finetune.synthetic.render import WINDOW_EYE_DISTANCES, Rendering, render
+from finetune.synthetic.render import WINDOW_EYE_DISTANCES, render
 from finetune.synthetic.rig import Rig
-from finetune.synthetic.scenes import measured_intensity, sample_scene
+from finetune.synthetic.scenes import measured_intensity, only_on_far_side, sample_scene
 from finetune.synthetic.texture import Person, stack
 from vlfau.action_units import AU_NUMBERS
 from vlfau.alignment import chip_landmarks, chip_transform, make_chip
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 CHIP_PX = 144
 BATCH = 8
 SHARD = 1000
+RENDERER = 2
+"""Raised when the same seed draws other pictures than before: shards of two renderers do not mix."""
 ALWAYS_VISIBLE = (25, 26, 27)
 """Action units that the rendered mouth decides alone, whatever the photo showed."""
 CLEARLY_SHOWN = 1.0
@@ -71,7 +74,13 @@ class GenerateSettings:
     @property
     def recipe(self) -> dict[str, int | str]:
         """What the content depends on; workers and folders do not matter."""
-        return {"count": self.count, "split": self.split, "seed": self.seed, "size_px": self.size_px}
+        return {
+            "count": self.count,
+            "split": self.split,
+            "seed": self.seed,
+            "size_px": self.size_px,
+            "renderer": RENDERER,
+        }
 
 
 def generate(settings: GenerateSettings) -> int:
@@ -136,6 +145,7 @@ class Studio:
         self.rig = Rig.load(data / RIG_FILE)
         self.fitted = load_fits(out / "assets" / "fits.npz", read_photos(data, split))
         self.finder = MediaPipeFinder()
+        self._resting_landmarks = self.rig.landmarks(self.rig.neutral).numpy()
         self._data, self._assets, self._size_px = data, out / "assets", size_px
         self._persons: dict[int, Person] = {}
 
@@ -160,18 +170,18 @@ class Studio:
         scene = sample_scene(rng, self.rig, persons.rotation.numpy(), intensity, style)
         rendering = render(self.rig, persons, scene, self._size_px)
         label = measured_intensity(intensity, rendering.lip_gap_cm.numpy())
+        yaw = (persons.rotation + scene.turn)[:, 1].numpy()
         rows = []
-        for row, landmarks in enumerate(self._detect(rng, rendering)):
+        for row, drawn in enumerate(rendering.landmarks_px.numpy()):
+            shown = occlude(rng, rendering.picture(row), drawn, self._resting_landmarks)
+            landmarks = self.finder.mesh(shown.picture, face_box(drawn[:468], rng))
             if landmarks is not None:
                 index = int(subjects[row])
                 visible = usable_labels(label[row], self.fitted.photos[index].codes)
-                chip = make_chip(rendering.picture(row), chip_transform(landmarks, CHIP_PX), CHIP_PX)
+                visible &= seen(shown, landmarks) & ~only_on_far_side(label[row], float(yaw[row]))
+                chip = make_chip(shown.picture, chip_transform(landmarks, CHIP_PX), CHIP_PX)
                 rows.append(Row(chip, chip_landmarks(landmarks), label[row], visible, index))
         return rows
-
-    def _detect(self, rng: np.random.Generator, rendering: Rendering) -> list[NDArray[np.float32] | None]:
-        boxes = [face_box(points, rng) for points in rendering.landmarks_px[:, :468].numpy()]
-        return [self.finder.mesh(rendering.picture(row), box) for row, box in enumerate(boxes)]
 
 
 def face_box(landmarks_px: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:

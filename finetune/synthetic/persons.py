@@ -107,9 +107,10 @@ class FittedPhotos:
     fit: Fit
 
     def only_usable(self) -> "FittedPhotos":
-        """Those that the rig explains and that look about ahead, in order of the person's name."""
+        """Those that the rig explains, that look about ahead and whose forehead is in the photo, by person's name."""
         turn = self.fit.camera.rotation[:, :2].abs().amax(1)
-        good = (self.fit.error < LARGEST_ERROR) & (turn < LARGEST_TURN_RAD)
+        whole = torch.from_numpy(self.landmarks_px[:, :468, 1].min(1)) > 0
+        good = (self.fit.error < LARGEST_ERROR) & (turn < LARGEST_TURN_RAD) & whole
         chosen = sorted(torch.nonzero(good)[:, 0].tolist(), key=lambda index: self.photos[index].person)
         fits = [self.fit.take(index) for index in chosen]
         return FittedPhotos(tuple(self.photos[i] for i in chosen), self.landmarks_px[chosen], _join(fits))

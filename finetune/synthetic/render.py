@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finetune.synthetic.camera import rotation_matrix
+from finetune.synthetic.complexion import recolour_skin, skin_colour
 from finetune.synthetic.creases import Creases, crease_shade
+from finetune.synthetic.mouth import mouth_colours
 from finetune.synthetic.raster import Fragments, fill_unknown, rasterise
-from finetune.synthetic.rig import MATERIALS, Rig
+from finetune.synthetic.rig import Rig
 from finetune.synthetic.shading import concavity, log_ratio, skin_normals
+from finetune.synthetic.surface import Surface
 from finetune.synthetic.texture import CROP_PX, EYEBALL_BEHIND_CM, Person
 
 WINDOW_EYE_DISTANCES = 4.1
@@ -27,7 +30,6 @@ NECK_CM = (0.0, -1.0, 0.0)
 """The point about which the head turns."""
 _OUTSIDE_PX = 1e6
 _GROOVE_DARKENING = 1.0
-_MOUTH_COLOUR = {"socket": (0.40, 0.16, 0.15), "gums": (0.62, 0.30, 0.29), "teeth": (1.06, 1.02, 0.93)}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class Scene:
 
     expression (B, K) weights added to the neutral face, turn (B, 3) rad about x, y, z on top of the photo's pose,
     shift (B, 2) of the face in eye distances, zoom (B,), gaze (B, 3) rad, light_change (B, 9) in parts of the photo's
-    mean light, creases, identity (B, M) modes added to the person's own; None leaves a thing as in the photo.
+    mean light, spot (B, 3) the direction of a hard lamp times its share of the light 0-1, creases, identity (B, M)
+    modes added to the person's own, skin_tone (B, 3) and tooth_tone (B, 3) log changes of RGB; None leaves a thing
+    as in the photo.
     """
 
     expression: Tensor
@@ -47,6 +51,14 @@ class Scene:
     light_change: Tensor | None = None
     creases: Creases | None = None
     identity: Tensor | None = None
+    spot: Tensor | None = None
+    skin_tone: Tensor | None = None
+    tooth_tone: Tensor | None = None
+
+    @property
+    def relit(self) -> bool:
+        """True when the light differs from the photo's."""
+        return self.light_change is not None or self.spot is not None
 
     @classmethod
     def plain(cls, expression: Tensor) -> "Scene":
@@ -98,32 +110,6 @@ class _View:
         return grid / self.zoom[:, None, None, None] + self.origin[:, None, None]
 
 
-@dataclass(frozen=True)
-class _Attributes:
-    """Interpolated at the covered pixels: photo_px (P, 2), shown (P,), colour (P, 3), log_shade (P,), rest (P, 2) the
-    place on the neutral rig, depth (P,) cm, material (P,)."""
-
-    photo_px: Tensor
-    shown: Tensor
-    colour: Tensor
-    log_shade: Tensor
-    rest: Tensor
-    depth: Tensor
-    material: Tensor
-
-    @property
-    def skin(self) -> Tensor:
-        return self.material == MATERIALS.index("skin")
-
-    @property
-    def eye(self) -> Tensor:
-        return self.material >= MATERIALS.index("eye_left")
-
-    @property
-    def mouth(self) -> Tensor:
-        return ~self.skin & ~self.eye
-
-
 @torch.no_grad()
 def render(rig: Rig, person: Person, scene: Scene, size_px: int = 224) -> Rendering:
     """Draw a batch on the rig's device: `person` stacked (B), `scene` for the same B. No chance is involved."""
@@ -146,15 +132,18 @@ def render(rig: Rig, person: Person, scene: Scene, size_px: int = 224) -> Render
     parting = torch.maximum((gap / 0.18).clamp(0, 1), person.mouth_was_open)
     shade = _skin_shade(rig, person, scene, turned)
     surface = _interpolate(rig, person, fragments, parting, shade, depth)
-    flow, shade_map = _flow(surface, fragments, view, len(points), size_px, scene.light_change is not None)
+    flow, shade_map = _flow(surface, fragments, view, len(points), size_px, scene.relit)
     photo = _photo_at(person, view.pixel_grid(size_px) + flow)
     flat = photo.permute(0, 2, 3, 1).reshape(-1, 3).clone()
     flat[fragments.pixel] = _surface_colours(
-        rig, person, scene, surface, fragments, turned, flat[fragments.pixel], gap
+        rig, person, scene, surface, fragments, turned, flat[fragments.pixel], gap, size_px
     )
-    unlit = torch.zeros(len(flat), 1, device=flat.device)
-    unlit[fragments.pixel[~surface.skin]] = 1
-    flat = flat * torch.where(unlit > 0, torch.ones_like(unlit), shade_map.reshape(-1, 1).exp())
+    if scene.skin_tone is not None:
+        pixel, skin = fragments.pixel, surface.skin
+        flat = recolour_skin(flat, skin_colour(rig, person), scene.skin_tone, pixel[skin], pixel[~skin])
+    log_shade = shade_map.reshape(-1, 1).clone()
+    log_shade[fragments.pixel[~surface.skin]] = surface.log_shade[~surface.skin, None]
+    flat = flat * log_shade.exp()
     image = flat.view(len(points), size_px, size_px, 3).permute(0, 3, 1, 2).clamp(0, 1)
     return Rendering(image, rig.landmarks(output_px), gap)
 
@@ -203,7 +192,7 @@ def _lip_gap(rig: Rig, expression: Tensor) -> Tensor:
 
 
 def _skin_shade(rig: Rig, person: Person, scene: Scene, turned: Tensor) -> Tensor:
-    """Log of the change in brightness (B, S): light on the new normals, grooves, lids that stay plain."""
+    """Log of the change in brightness (B, V): light on the new normals, grooves, lids that stay plain."""
     normals = skin_normals(rig, turned)
     light = person.light
     if scene.light_change is not None:
@@ -215,27 +204,46 @@ def _skin_shade(rig: Rig, person: Person, scene: Scene, turned: Tensor) -> Tenso
     shade = torch.where(rig.lid > 0, shade.clamp(-0.5, 0.10), shade)
     lids = [rig.shape_index("eyeBlink_L"), rig.shape_index("eyeBlink_R")]
     closed = scene.expression[:, lids].mean(1, keepdim=True).clamp(0, 1)
-    return shade - 0.9 * closed * rig.lash
+    shade = shade - 0.9 * closed * rig.lash
+    whole = torch.zeros(len(turned), len(rig.neutral), device=turned.device)
+    whole[:, rig.skin] = shade
+    return whole if scene.spot is None else whole + _spot_shade(rig, scene.spot, normals)
+
+
+def _spot_shade(rig: Rig, spot: Tensor, normals: Tensor) -> Tensor:
+    """Log change (B, V) by a hard lamp; eyes and the inside of the mouth are lit like the skin around them."""
+    share = spot.norm(dim=-1)[:, None]
+    facing = torch.einsum("bsc,bc->bs", normals, spot) / share.clamp_min(1e-6)
+    skin = torch.log(1 - share + 1.6 * share * facing.clamp_min(0)).clamp(-1.3, 0.4)
+    x, y = rig.neutral[rig.skin, 0], rig.neutral[rig.skin, 1]
+    around = {
+        "eye_left": (rig.lid > 0) & (x > 0),
+        "eye_right": (rig.lid > 0) & (x < 0),
+        **dict.fromkeys(("socket", "gums", "teeth"), (x.abs() < 2.5) & (y < -2) & (y > -5)),
+    }
+    whole = torch.zeros(len(skin), len(rig.neutral), device=skin.device)
+    whole[:, rig.skin] = skin
+    for name, near in around.items():
+        whole[:, rig.parts[name]] = skin[:, near].mean(1, keepdim=True)
+    return whole
 
 
 def _interpolate(
     rig: Rig, person: Person, fragments: Fragments, parting: Tensor, shade: Tensor, depth: Tensor
-) -> _Attributes:
+) -> Surface:
     shown = person.shown * (1 - person.lip_line * parting[:, None])
-    full_shade = torch.zeros_like(shown)
-    full_shade[:, rig.skin] = shade
     rest = rig.neutral[None, :, :2].expand(len(shown), -1, -1)
     packed = torch.cat(
-        [person.photo_px, shown[..., None], person.colour, full_shade[..., None], rest, depth[..., None]], -1
+        [person.photo_px, shown[..., None], person.colour, shade[..., None], rest, depth[..., None]], -1
     )
     values = fragments.interpolate(packed, rig.triangles)
     photo_px, shown, colour, shade, rest, depth = values.split([2, 1, 3, 1, 2, 1], -1)
     material = rig.material[rig.triangles[fragments.triangle, 0]]
-    return _Attributes(photo_px, shown[:, 0].clamp(0, 1), colour, shade[:, 0], rest, depth[:, 0], material)
+    return Surface(photo_px, shown[:, 0].clamp(0, 1), colour, shade[:, 0], rest, depth[:, 0], material)
 
 
 def _flow(
-    surface: _Attributes, fragments: Fragments, view: _View, batch: int, size_px: int, relit: bool
+    surface: Surface, fragments: Fragments, view: _View, batch: int, size_px: int, relit: bool
 ) -> tuple[Tensor, Tensor]:
     """By how much (B, H, W, 2) photo px each output pixel's content moved, and the log shade (B, H, W)."""
     solid = ~surface.mouth
@@ -262,8 +270,9 @@ def _extend(known: Tensor, size_px: int, relit: bool) -> Tensor:
     coarse = F.avg_pool2d(known, 4)
     filled = fill_unknown(coarse[:, :3] / coarse[:, 3:].clamp_min(1e-6), (coarse[:, 3:] > 0).float())
     filled = F.avg_pool2d(F.pad(filled, (2, 2, 2, 2), mode="replicate"), 5, 1)
-    if relit:  # what lies behind the head is lit by half as much of the change
-        filled = torch.cat([filled[:, :2], filled[:, 2:] * 0.5], 1)
+    if relit:  # hair and neck follow the light of the skin beside them, what lies behind the head does not
+        near = F.avg_pool2d((coarse[:, 3:] > 0).float(), 5, 1, 2)
+        filled = torch.cat([filled[:, :2], filled[:, 2:] * (1.2 * near).clamp(0, 1)], 1)
     return F.interpolate(filled, size=(size_px, size_px), mode="bilinear", align_corners=False)
 
 
@@ -282,50 +291,22 @@ def _surface_colours(
     rig: Rig,
     person: Person,
     scene: Scene,
-    surface: _Attributes,
+    surface: Surface,
     fragments: Fragments,
     turned: Tensor,
     photo: Tensor,
     gap: Tensor,
+    size_px: int,
 ) -> Tensor:
     """Colours (P, 3) of the covered pixels before the change of light; `photo` (P, 3) is what the photo gives."""
     trust = surface.shown[:, None]
     colours = photo * trust + surface.colour * (1 - trust)
     mouth = surface.mouth
-    colours[mouth] = _mouth_colours(rig, person, surface, fragments, turned, photo, gap)
+    colours[mouth] = mouth_colours(
+        rig, person, scene.expression, scene.tooth_tone, surface, fragments, turned, photo, gap, size_px
+    )
     if scene.creases is not None:
         shade = crease_shade(surface.rest, fragments.picture, scene.creases)
         shown = surface.shown.clamp(0.3, 1) * surface.skin
         colours = colours * torch.exp(-shade * shown[:, None])
     return colours
-
-
-def _mouth_colours(
-    rig: Rig,
-    person: Person,
-    surface: _Attributes,
-    fragments: Fragments,
-    turned: Tensor,
-    photo: Tensor,
-    gap: Tensor,
-) -> Tensor:
-    """Inside of the mouth (P', 3): darker with depth behind the lips; lips that stay shut keep the photo's own line."""
-    mouth = surface.mouth
-    picture, material = fragments.picture[mouth], surface.material[mouth]
-    table = torch.zeros(len(MATERIALS), 3, device=photo.device)
-    for name, paint in _MOUTH_COLOUR.items():
-        table[MATERIALS.index(name)] = table.new_tensor(paint)
-    colour = table[material] * person.tooth_brightness[picture][:, None]
-    teeth = material == MATERIALS.index("teeth")
-    behind = (person.lip_depth[picture] - surface.depth[mouth]).clamp_min(0)
-    fading = torch.exp(-behind * torch.where(teeth, 0.13, 0.17))
-    aside = (surface.rest[mouth, 0].abs() / 2.6).clamp(0, 1.2)
-    light = (torch.where(teeth, 0.22, 0.14) + 0.92 * fading) * (1.05 - 0.6 * aside**2)
-    corners = turned[picture[:, None], rig.triangles[fragments.triangle[mouth]]]
-    normal = torch.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], dim=-1)
-    light = light * (0.62 + 0.38 * F.normalize(normal, dim=-1)[:, 2].clamp(0, 1))
-    # Little light falls through a narrow slit.
-    wide = (gap[picture] / 0.30).clamp(0, 1)[:, None]
-    colour = colour * light[:, None] * wide + person.lip_shadow[picture] * (1 - wide)
-    parted = torch.maximum((gap / 0.18).clamp(0, 1), person.mouth_was_open)[picture][:, None]
-    return colour * parted + photo[mouth] * (1 - parted)

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-SCULPTED = ("noseWrinkle", "browKnit", "lidTighten", "lipTighten", "dimple")
+SCULPTED = (
+    *("noseWrinkle", "browKnit", "lidTighten", "lidLift"),
+    *("lipTighten", "lipSuck", "lipFlare", "dimple"),
+)
 """Names of the sculpted shapes without their side."""
 
 _LIP_HEIGHT = 0.95
@@ -25,8 +28,11 @@ def sculpted_shapes(neutral: Array, shapes: dict[str, Array], skin: slice) -> di
         half = _half(neutral, sign)
         made[f"noseWrinkle_{side}"] = _nose_wrinkle(neutral, shapes[f"noseSneer_{side}"])
         made[f"browKnit_{side}"] = _brow_knit(neutral, sign) * half
-        made[f"lidTighten_{side}"] = _lid_tighten(neutral, shapes[f"eyeBlink_{side}"])
+        made[f"lidTighten_{side}"] = _lid_tighten(neutral, sign)
+        made[f"lidLift_{side}"] = _lid_lift(neutral, shapes[f"eyeWide_{side}"])
         made[f"lipTighten_{side}"] = _lip_tighten(neutral) * half
+        made[f"lipSuck_{side}"] = _lip_suck(neutral) * half
+        made[f"lipFlare_{side}"] = _lip_flare(neutral) * half
         made[f"dimple_{side}"] = _dimple(neutral, sign)
     return {name: (offsets * only_skin).astype(np.float32) for name, offsets in made.items()}
 
@@ -56,29 +62,53 @@ def _brow_knit(neutral: Array, sign: float) -> Array:
     x, y = neutral[:, 0] * sign, neutral[:, 1]
     area = _bump(x - 1.9, 1.2) * _bump(y - 5.4, 1.1) * _step(x / 0.8)
     swell = _bump(x - 0.6, 0.5) * _bump(y - 5.4, 0.9)
-    return np.stack([-0.38 * sign * area, -0.16 * area, 0.12 * swell], 1)
+    return np.stack([-0.42 * sign * area, -0.20 * area, 0.16 * swell], 1)
 
 
-def _lid_tighten(neutral: Array, blink: Array) -> Array:
-    """The lower lid raised and straightened: that part of a blink that comes from below, made stronger."""
-    rises = _step(blink[:, 1:2] / 0.05) * (neutral[:, 1:2] < 3.6)
-    return blink * rises * 2.0
+def _lid_tighten(neutral: Array, sign: float) -> Array:
+    """The lower lid raised and straightened, most in its middle; the upper lid and the cheek stay."""
+    x, y = neutral[:, 0] * sign, neutral[:, 1]
+    below = np.clip(2.7 - y, 0, None)
+    area = _step((3.35 - y) / 0.3) * _bump(below, 0.6) * _bump(x - 3.15, 1.05)
+    return np.stack([np.zeros_like(x), 0.36 * area, 0.08 * area], 1)
+
+
+def _lid_lift(neutral: Array, wide: Array) -> Array:
+    """What the rig's widened eye does to the upper lid, once more: alone it hardly bares the white of the eye."""
+    return wide * _step((neutral[:, 1:2] - 3.2) / 0.4)
+
+
+def _squeezed(neutral: Array, reach: float) -> tuple[Array, Array]:
+    """Height (V,) over the line between the lips, faded out beyond the red within `reach` cm; and that fading."""
+    x, y = neutral[:, 0], neutral[:, 1]
+    above = y + 3.40 + 0.02 * np.abs(x)
+    beyond = np.clip(np.abs(above) - _LIP_HEIGHT, 0, None)
+    area = _bump(beyond, reach) * _step((3.0 - np.abs(x)) / 1.2)
+    return above * area, area * (np.abs(above) < 2.5)
 
 
 def _lip_tighten(neutral: Array) -> Array:
     """The red of both lips narrowed without pressing or parting them."""
-    x, y = neutral[:, 0], neutral[:, 1]
-    line = -3.40 - 0.02 * np.abs(x)
-    above = y - line
-    beyond = np.clip(np.abs(above) - _LIP_HEIGHT, 0, None)
-    squeeze = above * _bump(beyond, 0.55) * _step((3.0 - np.abs(x)) / 1.2)
-    front = (np.abs(above) < 2.5) * _bump(beyond, 0.55) * _step((3.0 - np.abs(x)) / 1.2)
-    return np.stack([-0.05 * x * front, -0.34 * squeeze, -0.10 * front], 1)
+    height, area = _squeezed(neutral, 0.6)
+    return np.stack([-0.06 * neutral[:, 0] * area, -0.48 * height, -0.12 * area], 1)
+
+
+def _lip_suck(neutral: Array) -> Array:
+    """Both lips drawn in over the teeth: the red all but gone, the skin around it following."""
+    height, area = _squeezed(neutral, 0.95)
+    return np.stack([-0.03 * neutral[:, 0] * area, -0.84 * height, -0.22 * area], 1)
+
+
+def _lip_flare(neutral: Array) -> Array:
+    """Both lips turned outwards and forwards like a funnel: more of the red, less width."""
+    height, area = _squeezed(neutral, 0.5)
+    return np.stack([-0.12 * neutral[:, 0] * area, 0.24 * height, 0.40 * area], 1)
 
 
 def _dimple(neutral: Array, sign: float) -> Array:
     """The mouth corner tightened: pulled back into the cheek and slightly outwards, without being lifted."""
     x, y = neutral[:, 0] * sign, neutral[:, 1]
-    pit = _bump(x - 2.9, 0.75) * _bump(y + 3.5, 0.7)
-    bulge = _bump(x - 3.9, 0.6) * _bump(y + 3.5, 1.0)
-    return np.stack([0.16 * sign * pit, -0.04 * pit, -0.42 * pit + 0.12 * bulge], 1)
+    pit = _bump(x - 2.8, 0.65) * _bump(y + 3.5, 0.65)
+    bulge = _bump(x - 3.7, 0.5) * _bump(y + 3.5, 1.0)
+    flat = -0.55 * (y + 3.5) * _bump(x - 2.2, 0.7) * _bump(y + 3.5, 0.8)
+    return np.stack([0.26 * sign * pit - 0.15 * sign * bulge, flat, -0.36 * pit + 0.12 * bulge], 1)

@@ -32,6 +32,7 @@ def test_one_round_gives_every_figure(tiny_checkpoint, tmp_path):
     report = json.loads(out.read_text())
     keys = [
         "stem_chips_per_s",
+        "own_stem_chips_per_s",
         "network_chips_per_s",
         "network_words_chips_per_s",
         "photos_per_s",

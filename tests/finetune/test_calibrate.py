@@ -25,6 +25,6 @@ def test_weights_give_positives_the_stated_share():
 def test_the_threshold_separates_and_keeps_false_positives_low():
     labels = np.array([False] * 90 + [True] * 10)
     probability = np.concatenate([np.full(88, 0.1), [0.6, 0.6], np.full(10, 0.8)])
-    assert 0.6 < best_threshold(probability, labels, np.ones(100), probability[~labels]) <= 0.8
+    assert 0.6 < best_threshold(probability, labels, np.ones(100), probability[~labels], 0.01) <= 0.8
     crowded = np.full(100, 0.97)
-    assert best_threshold(crowded, labels, np.ones(100), crowded[~labels]) == 0.95
+    assert best_threshold(crowded, labels, np.ones(100), crowded[~labels], 0.01) == 0.95

@@ -15,8 +15,10 @@ from vlfau.checkpoint import load_checkpoint
 TINY = PretrainConfig(
     preset="test",
     photo_copies=1,
+    view_copies=0,
+    alone_batch=8,
     geometry_steps=3,
-    geometry_batch=8,
+    texture_steps=3,
     words_steps=3,
     words_batch=4,
     epochs=2,
@@ -80,9 +82,10 @@ def test_the_run_folder_explains_itself(straight):
     checkpoint = {
         f"checkpoint/{n}" for n in ("README.md", "config.json", "model.safetensors", "tokenizer.json")
     }
-    assert files == checkpoint | {"log.jsonl", "recipe.json"}
+    assert files == checkpoint | {"cross_fit.npz", "log.jsonl", "recipe.json"}
     notes = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
-    assert [note["epoch"] for note in notes if "epoch" in note] == [0, 1, 1, 2, 2]
+    assert [note["epoch"] for note in notes if "epoch" in note] == [1, 2]
+    assert [note["fold"] for note in notes if "fold" in note] == [0, 1, 2]
 
 
 def test_the_checkpoint_is_calibrated_and_loads(straight):

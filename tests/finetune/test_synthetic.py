@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from finetune.people import person_split
 from finetune.synthetic import correspondence as mesh
 from finetune.synthetic.actions import INDEX, STARTS_AT, intensities, intensity_of, movement, rig_weights
 from finetune.synthetic.camera import Camera, rotation_matrix
+from finetune.synthetic.complexion import MELANIN, recolour_skin
 from finetune.synthetic.creases import Creases, crease_shade
 from finetune.synthetic.expressions import COMBINATIONS, allowed, sample_intensities
 from finetune.synthetic.fitting import FitSettings, fit_landmarks
@@ -20,12 +22,14 @@ from finetune.synthetic.persons import RIG_FILE, fit_persons, make_person, read_
 from finetune.synthetic.raster import fill_unknown, rasterise
 from finetune.synthetic.render import Scene, render
 from finetune.synthetic.rig import Rig
-from finetune.synthetic.scenes import measured_intensity, sample_scene
+from finetune.synthetic.scenes import measured_intensity, only_on_far_side, sample_scene
 from finetune.synthetic.shading import fit_light, light_basis
 from finetune.synthetic.texture import stack
 from vlfau.action_units import ACTION_UNITS, AU_NUMBERS
+from vlfau.alignment import chip_transform, make_chip
 from vlfau.errors import DataError
 from vlfau.finder import MediaPipeFinder
+from vlfau.regions import region_prior
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VLFAU_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -136,6 +140,25 @@ def test_a_face_at_rest_has_no_creases_and_a_frown_has_some():
     assert shade[1].min() > 0.05
 
 
+def test_slight_movements_fold_the_skin_already():
+    style = np.full((2, 12), 0.5)
+    intensity = np.stack([intensities({14: 2}), intensities({14: 5})])
+    creases = Creases.sample(np.random.default_rng(0), style, intensity, torch.device("cpu"))
+    slight, full = creases.amplitude[:, 0, INDEX[14]].tolist()
+    assert slight > 0.25
+    assert full > slight
+
+
+def test_melanin_darkens_skin_and_not_the_wall_or_the_eyes():
+    skin = torch.tensor([[0.7, 0.5, 0.4]])
+    pixels = torch.tensor([[0.7, 0.5, 0.4], [0.35, 0.25, 0.2], [0.3, 0.5, 0.7], [0.9, 0.9, 0.9]])
+    nothing = torch.tensor([], dtype=torch.long)
+    tone = -0.5 * torch.tensor([MELANIN])
+    changed = recolour_skin(pixels, skin, tone, nothing, torch.tensor([3]))
+    assert (changed[:2] / pixels[:2]).max() < 0.9
+    torch.testing.assert_close(changed[2:], pixels[2:], atol=0.02, rtol=0)
+
+
 def test_creases_differ_between_persons_and_stay_with_a_person():
     first, again, other = skin_style("a", 1, 12), skin_style("a", 1, 12), skin_style("b", 1, 12)
     assert np.array_equal(first, again)
@@ -147,7 +170,7 @@ def test_creases_differ_between_persons_and_stay_with_a_person():
 
 def test_letters_stand_for_the_stated_parts_of_the_movement():
     assert movement(np.array([0.0, 1, 2, 3, 4, 5])).tolist() == pytest.approx(
-        [0, 0.12, 0.30, 0.52, 0.76, 1.0]
+        [0, 0.18, 0.38, 0.58, 0.80, 1.0]
     )
     assert intensity_of(movement(np.array([2.5, 4.2]))).tolist() == pytest.approx([2.5, 4.2], abs=1e-5)
 
@@ -186,6 +209,13 @@ def test_parted_lips_are_labelled_from_the_gap():
     label = measured_intensity(asked, np.array([0.0, 1.4, 0.02]))
     assert label[:, 0, INDEX[25]].tolist() == [0.0, 5.0, 0.0]
     assert label[2, 0, INDEX[12]] == 3.0
+
+
+def test_a_movement_on_the_far_side_alone_is_not_labelled():
+    label = intensities({"12L": 3, "14R": 3, 4: 2})
+    hidden = only_on_far_side(label, yaw_rad=0.45)
+    assert [number for number, far in zip(AU_NUMBERS, hidden, strict=True) if far] == [12]
+    assert not only_on_far_side(label, yaw_rad=0.2).any()
 
 
 def test_what_the_photo_may_have_shown_cannot_count_as_absent():
@@ -295,6 +325,40 @@ def test_rendering_shows_what_was_asked_for(rig, person):
     assert jaw[152, 1] > rest[152, 1] + 1
     assert abs(shut[145, 1] - shut[159, 1]) < 0.3 * (rest[145, 1] - rest[159, 1])
     assert (drawn.image[2] - drawn.image[0]).abs().max() > 0.2
+
+
+@needs_data
+def test_a_lamp_from_the_left_darkens_the_right_cheek_and_eye(rig, person):
+    plain = Scene.plain(torch.zeros(1, len(rig.expression_names)))
+    lit = replace(plain, spot=torch.tensor([[0.55, 0.0, 0.15]]))
+    before, after = (render(rig, stack([person]), scene, 160) for scene in (plain, lit))
+    change = (after.image / before.image.clamp_min(0.02))[0].mean(0)
+
+    def at(landmark):
+        x, y = before.landmarks_px[0, landmark].round().long().tolist()
+        return float(change[y - 1 : y + 2, x - 1 : x + 2].mean())
+
+    assert at(50) < 0.85 < at(280)
+    assert at(468) < at(473)
+    assert float(change[:4, :4].mean()) == pytest.approx(1, abs=0.02)
+
+
+@needs_data
+def test_slight_units_can_be_seen_where_they_belong(rig, person):
+    numbers = [unit.number for unit in ACTION_UNITS if unit.number not in (25, 26, 27)]
+    asked = np.stack([intensities({}), *(intensities({number: 2}) for number in numbers)])
+    style = np.full((len(asked), 12), 0.5)
+    creases = Creases.sample(np.random.default_rng(0), style, asked, rig.device)
+    scene = replace(Scene.plain(rig_weights(rig, asked)), creases=creases)
+    drawn = render(rig, stack([person] * len(asked)), scene, 224)
+    rest, *moved = (
+        make_chip(drawn.picture(row), chip_transform(drawn.landmarks_px[0].numpy(), 36), 36)
+        for row in range(len(asked))
+    )
+    regions = region_prior(tuple(numbers), 36).numpy()
+    for number, region, chip in zip(numbers, regions, moved, strict=True):
+        change = np.abs(chip.astype(float) - rest).mean(2)
+        assert (change * region).sum() / region.sum() > 1.2, number
 
 
 @needs_data

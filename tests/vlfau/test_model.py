@@ -59,11 +59,13 @@ def test_a_face_alone_and_in_a_batch_give_the_same():
 def test_fusion_is_late_so_either_branch_works_alone():
     model, (pixels, landmarks) = tiny(), faces()
     both, image = model(pixels, landmarks), model(pixels)
-    assert set(both.branches) == {"image", "geometry"}
-    assert set(image.branches) == {"image"}
-    assert torch.allclose(image.logits, both.branches["image"].logits)
-    expected = (2 * both.branches["geometry"].logits + both.branches["image"].logits) / 3
-    assert torch.allclose(both.logits, expected, atol=1e-6)
+    assert set(both.branches) == {"image", "geometry", "texture"}
+    assert set(image.branches) == {"image", "texture"}
+    logits = {name: branch.logits for name, branch in both.branches.items()}
+    expected = 0.2 * logits["image"] + 0.4 * logits["geometry"] + 0.4 * logits["texture"]
+    assert torch.allclose(both.logits, expected, atol=1e-4)
+    expected = (logits["image"] + 2 * logits["texture"]) / 3
+    assert torch.allclose(image.logits, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,8 @@ def test_fusion_is_late_so_either_branch_works_alone():
         {"global_language": False},
         {"local_language": False, "global_language": False},
         {"geometry_tokens": 0, "geometry_weight": 0.0},
+        {"texture_tokens": 0, "texture_weight": 0.0},
+        {"texture_tokens": 0, "texture_weight": 0.0, "gradient_grid": 0},
     ],
 )
 def test_every_ablation_trains(ablation):
@@ -203,7 +207,14 @@ def test_a_pretrained_swin_becomes_the_stem(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"thresholds": [0.5]}, {"thresholds": [1.0] * UNITS}, {"geometry_weight": 2.0}, {"chip_size_px": 33}],
+    [
+        {"thresholds": [0.5]},
+        {"thresholds": [1.0] * UNITS},
+        {"geometry_weight": 2.0},
+        {"texture_weight": 0.8},
+        {"gradient_grid": 0},
+        {"chip_size_px": 33},
+    ],
 )
 def test_bad_configurations_are_refused_by_name(wrong):
     with pytest.raises(ModelError, match=next(iter(wrong))):

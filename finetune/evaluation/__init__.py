@@ -1,0 +1,1 @@
+"""How good a checkpoint is: on photos, renders and degraded photos, in words and evidence, against stated goals."""

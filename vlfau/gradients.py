@@ -1,0 +1,71 @@
+"""Oriented gradients: what a chip looks like apart from its light and colour, as a few numbers for each small cell.
+
+After histograms of oriented gradients (Dalal and Triggs, CVPR 2005), written as fixed convolutions so that they run
+inside the network on any device. Letters: B batch, S chip side in px, G config.gradient_grid.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601)."""
+
+DIRECTIONS = 8
+"""Directions of an edge from dark to bright, all the way round."""
+
+SIGMA_PX = 0.8
+"""Standard deviation of the Gaussian whose derivative is taken; the coarse scale has it on a chip of half the size."""
+
+FAINTEST = 0.002
+"""Contrast (of 1) below which a cell counts as flat, so that noise is not blown up."""
+
+
+class OrientedGradients(nn.Module):
+    """(B, 3, S, S) RGB 0-1 -> (B, `channels`, G, G): strength of edges by direction, relative to their surroundings.
+
+    Each of the G x G cells holds four fine cells (directions x 4) and a coarse one (directions). Values are 0 to
+    about 3; the square root evens out strong and weak edges.
+    """
+
+    channels = DIRECTIONS * 5
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+        for name, value in self.constants().items():
+            self.register_buffer(name, value, persistent=False)
+
+    def constants(self) -> dict[str, Tensor]:
+        """`smooth` and `slope` (1, 1, 1, k): a Gaussian and its derivative; `luminance`; `turn` (2, half, 1, 1)."""
+        radius = math.ceil(3 * SIGMA_PX)
+        at = torch.arange(-radius, radius + 1.0)
+        smooth = torch.exp(-(at**2) / (2 * SIGMA_PX**2))
+        slope = at * smooth
+        angle = 2 * math.pi * torch.arange(DIRECTIONS // 2) / DIRECTIONS
+        return {
+            "smooth": (smooth / smooth.sum())[None, None, None],
+            "slope": (slope / slope.abs().sum())[None, None, None],
+            "turn": torch.stack([angle.cos(), angle.sin()])[..., None, None],
+            "luminance": torch.tensor(LUMINANCE)[:, None, None],
+        }
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        grey = (pixels * self.luminance).sum(dim=1, keepdim=True)
+        fine = self.cells(grey, self.grid * 2)
+        coarse = self.cells(F.avg_pool2d(grey, 2), self.grid)
+        return torch.cat([F.pixel_unshuffle(fine, 2), coarse], dim=1)
+
+    def cells(self, grey: Tensor, count: int) -> Tensor:
+        """(B, 1, s, s) -> (B, 8, count, count) edge strengths of one scale."""
+        pad, size = self.slope.shape[-1] // 2, grey.shape[-1] // count
+        grey = F.pad(grey, (pad, pad, pad, pad), mode="replicate")
+        across = F.conv2d(F.conv2d(grey, self.slope), self.smooth.transpose(2, 3))
+        down = F.conv2d(F.conv2d(grey, self.smooth), self.slope.transpose(2, 3))
+        slopes = across * self.turn[0] + down * self.turn[1]  # (B, 4, s, s)
+        one_way = F.avg_pool2d(F.relu(slopes), size)
+        both = torch.cat([one_way, one_way - F.avg_pool2d(slopes, size)], dim=1)  # relu(-x) = relu(x) - x
+        around = F.avg_pool2d(both.mean(dim=1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+        return (both.clamp_min(0) / (around + FAINTEST) + 1e-6).sqrt()
