@@ -41,6 +41,7 @@ fix: $(VENV)/.installed-dev ## Format, repair what lint can repair, write the ge
 
 bench: $(VENV)/.installed-dev ## Measure speed and memory; prints a table, writes build/bench.json
 	$(PY) tests/benchmarks/speed.py $(ARGS)
+	$(PY) tests/benchmarks/store.py
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -6,7 +6,8 @@
     ├── NoFaceError         a photo was read, but no face was found in it
     ├── LabelError          an action unit, intensity or side that does not exist
     ├── ModelError          a checkpoint that cannot be loaded or does not fit this code
-    └── DataError           training or evaluation data that is missing, empty or malformed
+    ├── DataError           training or evaluation data that is missing, empty or malformed
+    └── StoreError          something about the store of answers; its own tree is in `db/errors.py`
 
 A message has three parts: what is wrong, what was found, what to do next.
 """

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 PHOTO = "photo"
 """The condition that all others are compared with."""
-REVISION = 2
+REVISION = 3
 """To be raised with every change to how pictures are made, so that older caches are not read."""
 SMALL_FACE_PX = 48.0
 JPEG_QUALITY = 20

@@ -1,0 +1,266 @@
+"""The command line of the store: `python -m db upgrade`, `stats`, `export`, `agreement`, `forget`, `backup`, ..."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from db import (
+    annotators,
+    backup,
+    check,
+    export,
+    measures,
+    migrate,
+    people,
+    projects,
+    rescore,
+    stats,
+    transfer,
+)
+from db.errors import NotFound
+from db.roles import OPERATOR, Role
+from db.store import Store, where
+from db.values import Consent
+from vlfau.action_units import by_number
+from vlfau.errors import VLFAUError
+
+Words = argparse.Namespace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 all is well, 1 it was refused or problems were found, 2 it was not understood."""
+    words = _parser().parse_args(arguments)
+    try:
+        return int(words.run(words) or 0)
+    except VLFAUError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m db", description="The store of photos, predictions and answers."
+    )
+    parser.add_argument(
+        "--url",
+        help="database, sqlite:///FILE or postgresql://...; default: VLFAU_DATABASE_URL, or data/vlfau.db",
+    )
+    parser.add_argument("--data", help="folder of the photos and of vlfau.db; default: data")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[Words], Any], about: str, *options: tuple[str, dict[str, Any]]
+    ) -> None:
+        sub = commands.add_parser(name, help=about, description=about)
+        for option, settings in options:
+            sub.add_argument(option, **settings)
+        sub.set_defaults(run=run)
+
+    as_json = ("--json", dict(action="store_true", help="print JSON"))
+    project = ("--project", dict(help="name of the project; default: the only one"))
+    file = ("file", dict(metavar="FILE", type=Path))
+    code = ("subject", dict(metavar="SUBJECT", help="code of the person"))
+    command("upgrade", _upgrade, "create the database, or bring it to this version's schema")
+    command("stats", _stats, "how much there is, and how far each project is", as_json)
+    command(
+        "export",
+        _export,
+        "write a project as a data set",
+        project,
+        ("--format", dict(choices=export.FORMATS, default="parquet")),
+        ("--out", dict(required=True, type=Path, metavar="DIR", help="new folder")),
+        ("--scope", dict(choices=list(Consent), default=Consent.ANNOTATE, help="consent that is needed")),
+        as_json,
+    )
+    command(
+        "import",
+        _import,
+        "fill an empty store from an export in JSON Lines",
+        ("folder", dict(metavar="DIR", type=Path)),
+    )
+    command("agreement", _agreement, "how well people agree, and whom to believe", project, as_json)
+    command("forget", _forget, "erase a person: rows, photos, events", code, as_json)
+    command("withdraw", _withdraw, "keep a person out of queue and exports at once", code)
+    command("backup", _backup, "write database and photos into one file, while others write", file, as_json)
+    command("restore", _restore, "make a new store from a backup", file)
+    command(
+        "check",
+        _check,
+        "look for rows without files, files without rows, broken chains, wrong counts",
+        ("--deep", dict(action="store_true", help="decode every photo, replay every event")),
+        ("--remove-orphans", dict(action="store_true", help="delete files that no row names")),
+        as_json,
+    )
+    command(
+        "role",
+        _role,
+        "give somebody who signed in a role",
+        ("name", dict(metavar="NAME")),
+        ("role", dict(choices=list(Role))),
+    )
+    command("project", _project, "add a project with the default settings", ("name", dict(metavar="NAME")))
+    command("rescore", _rescore, "work out rarity and priorities anew", project)
+    return parser
+
+
+def _open(words: Words) -> closing[Store]:
+    return closing(Store(words.url, words.data))
+
+
+def _upgrade(words: Words) -> None:
+    migrate.upgrade(words.url, words.data)
+    print(f"{where(words.url, words.data)[0].render_as_string()} is up to date.")
+
+
+def _stats(words: Words) -> None:
+    with _open(words) as store:
+        found = stats.stats(store, OPERATOR)
+    if words.json:
+        return _print_json(found)
+    for name, states in found["projects"].items():
+        print(f"{name}: " + ", ".join(f"{count} {state}" for state, count in states.items() if count))
+    for name, count in found["rows"].items():
+        print(f"{count:>10} {name}")
+    return None
+
+
+def _export(words: Words) -> None:
+    with _open(words) as store:
+        report = export.export(
+            store, OPERATOR, _project_id(store, words), words.out, words.format, Consent(words.scope)
+        )
+    if words.json:
+        return _print_json(asdict(report) | {"folder": str(report.folder)})
+    print(f"{report.faces} faces and {report.answers} answers are in {report.folder}")
+    return None
+
+
+def _import(words: Words) -> None:
+    migrate.upgrade(words.url, words.data)
+    with _open(words) as store:
+        counts = transfer.read_store(store, OPERATOR, words.folder / export.PRIVATE, words.folder / "images")
+    print(f"{sum(counts.values())} rows were imported.")
+
+
+def _agreement(words: Words) -> None:
+    with _open(words) as store:
+        found = measures.measure(store, OPERATOR, _project_id(store, words))
+    if words.json:
+        return _print_json(measures.as_json(found))
+    print(f"FACS index {found.facs_index:.3f} on {found.faces} faces with at least two answers")
+    print(
+        f"{'':24}{'items':>6}{'present':>9}{'raw':>7}{'Cohen':>7}{'Fleiss':>8}{'Randolph':>9}{'alpha':>7}  95 %"
+    )
+    for unit in found.units:
+        numbers = (
+            unit.raw_agreement,
+            unit.cohen_kappa,
+            unit.fleiss_kappa,
+            unit.randolph_kappa,
+            unit.alpha_nominal,
+        )
+        raw, cohen, fleiss, randolph, alpha = (f"{number:.2f}" for number in numbers)
+        print(
+            f"{by_number(unit.number).label:24.24}{unit.items:>6}{unit.prevalence:>9.2f}{raw:>7}{cohen:>7}{fleiss:>8}"
+            f"{randolph:>9}{alpha:>7}  {unit.alpha_nominal_low:.2f} to {unit.alpha_nominal_high:.2f}"
+        )
+    for person in found.annotators:
+        print(
+            f"{person.pseudonym}: {person.responses} answers, informedness {person.informedness:.2f}, "
+            f"right on gold {person.gold_accuracy:.2f}"
+        )
+    pull = found.anchoring
+    print(
+        f"Seeing the prediction: {pull.effect:+.3f} agreement ({pull.effect_low:+.3f} to {pull.effect_high:+.3f})"
+    )
+    return None
+
+
+def _forget(words: Words) -> None:
+    with _open(words) as store:
+        report = people.forget(store, OPERATOR, words.subject)
+    if words.json:
+        return _print_json(asdict(report))
+    print(
+        f"Erased: {report.images} photos, {report.faces} faces, {report.responses} answers, in {report.events} events. "
+        f"Out of reach: backups made before now, and copies of {report.exports} exports; make both anew."
+    )
+    return None
+
+
+def _withdraw(words: Words) -> None:
+    with _open(words) as store:
+        items = people.withdraw(store, OPERATOR, words.subject)
+    print(f"{items} faces are out of the queue and of future exports. To erase them: python -m db forget")
+
+
+def _backup(words: Words) -> int:
+    with _open(words) as store:
+        report = backup.backup(store, words.file)
+    if words.json:
+        _print_json(asdict(report))
+    else:
+        print(f"{words.file}: {report.size_bytes / 1e6:.1f} MB, {report.images} photos.")
+        for sha256 in report.missing:
+            print(f"The photo {sha256} is missing.", file=sys.stderr)
+    return int(bool(report.missing))
+
+
+def _restore(words: Words) -> None:
+    images = backup.restore(words.file, words.url, words.data)
+    print(
+        f"The store is back, with {images} photos. Who was forgotten since the backup must be forgotten again."
+    )
+
+
+def _check(words: Words) -> int:
+    with _open(words) as store:
+        removed = check.remove_orphans(store) if words.remove_orphans else 0
+        problems = check.check(store, words.deep)
+    if words.json:
+        _print_json([asdict(problem) for problem in problems])
+    else:
+        if removed:
+            print(f"{removed} files were removed.")
+        for problem in problems:
+            print(f"{problem.kind}: {problem.message}")
+        print(f"{len(problems)} problems were found.")
+    return int(bool(problems))
+
+
+def _role(words: Words) -> None:
+    with _open(words) as store:
+        person = annotators.set_role(store, OPERATOR, words.name, Role(words.role))
+    print(f"{person.name} is {person.role.article} now.")
+
+
+def _project(words: Words) -> None:
+    with _open(words) as store:
+        number = projects.add_project(store, OPERATOR, projects.ProjectSettings(words.name))
+    print(f"Project {number} is there.")
+
+
+def _rescore(words: Words) -> None:
+    with _open(words) as store:
+        print(f"{rescore.rescore(store, OPERATOR, _project_id(store, words))} open items were looked at.")
+
+
+def _project_id(store: Store, words: Words) -> int:
+    found = {settings.name: number for number, settings in projects.list_projects(store, OPERATOR).items()}
+    if words.project is None and len(found) == 1:
+        return next(iter(found.values()))
+    if words.project not in found:
+        raise NotFound(
+            f"Which project? Found '{words.project or 'none given'}' and these: {', '.join(found) or 'none'}. "
+            "Name one with --project."
+        )
+    return found[words.project]
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,151 @@
+"""Leases: a face in one person's hands, until they answer, skip, or the clock takes it back."""
+
+from datetime import timedelta
+
+import numpy as np
+from sqlalchemy import bindparam, select
+
+from db.answers import answers_of, head, prediction_of
+from db.errors import AlreadySubmitted, Conflict, LeaseError, NotFound
+from db.photos import face_of
+from db.store import Work
+from db.tables import FaceRow, Image, Item, Lease, Project
+from db.values import ChosenBy, ItemState, Outcome, Status, Task
+
+_MAX_EXPIRED = 100
+"""Leases that one call takes back; nobody pays for a long silence with a slow page."""
+
+ANSWERABLE = (ItemState.OPEN, ItemState.GOLD, ItemState.AGREED, ItemState.DISPUTED)
+"""A late answer to a face that others finished meanwhile is welcome; a settled one takes none."""
+
+
+_RUNNING = select(Lease).where(
+    Lease.annotator_id == bindparam("me"),
+    Lease.project_id == bindparam("project"),
+    Lease.outcome.is_(None),
+)
+_EXPIRED = (
+    select(Lease)
+    .where(Lease.outcome.is_(None), Lease.expires_at <= bindparam("now"))
+    .order_by(Lease.expires_at)
+    .limit(_MAX_EXPIRED)
+    .with_for_update(skip_locked=True)
+)
+
+
+def item_of(work: Work, item_id: int) -> Item:
+    """The item, to look at; raises `NotFound`."""
+    item = work.get(Item, item_id)
+    if item is None:
+        raise NotFound(f"There is no such item. Number {item_id} was asked for. Its photo may be erased.")
+    return item
+
+
+def locked_item(work: Work, item_id: int) -> Item:
+    """The item, nobody else's to change until the end of the transaction; raises `NotFound`."""
+    work.locked(Item, item_id)
+    return item_of(work, item_id)
+
+
+def take(work: Work, item: Item, chosen_by: ChosenBy) -> Lease:
+    """Hand an item to the actor."""
+    work.flush()  # a lease that ended must be out of the way: the database allows one at a time
+    project = work.get_one(Project, item.project_id)
+    lease = Lease(
+        item_id=item.id,
+        project_id=item.project_id,
+        annotator_id=work.annotator_id,
+        chosen_by=chosen_by,
+        leased_at=work.now,
+        expires_at=work.now + timedelta(minutes=project.lease_minutes),
+        ended_at=None,
+        outcome=None,
+    )
+    item.held += 1
+    work.add(lease)
+    work.flush()
+    return lease
+
+
+def renew(work: Work, lease: Lease) -> None:
+    """A sign of life: the clock starts anew."""
+    if lease.outcome is None:
+        minutes = work.get_one(Project, lease.project_id).lease_minutes
+        lease.expires_at = max(lease.expires_at, work.now + timedelta(minutes=minutes))
+
+
+def end(work: Work, lease: Lease, outcome: Outcome) -> None:
+    """Give an item back, and its place with it."""
+    if lease.outcome is None:
+        locked_item(work, lease.item_id).held -= 1
+    lease.outcome = outcome
+    lease.ended_at = work.now
+
+
+def take_back_expired(work: Work) -> None:
+    """End the leases whose time is over. Every `next_item` does so: a crash holds nothing for longer than a lease."""
+    # in the items' order, so that two who do this at once do not wait for each other in a circle
+    for lease in sorted(work.scalars(_EXPIRED, {"now": work.now}), key=lambda lease: lease.item_id):
+        end(work, lease, Outcome.EXPIRED)
+
+
+def running(work: Work, project_id: int) -> Lease | None:
+    """The lease that the actor has in a project; the database allows one."""
+    return work.scalars(_RUNNING, {"me": work.annotator_id, "project": project_id}).first()
+
+
+def own_lease(work: Work, lease_id: int) -> tuple[Lease, Item]:
+    """The lease under which the actor may write now, and its item, both locked.
+
+    A lease that expired still carries an answer, as long as the person has not finished the face: what they typed
+    is not lost because they were slow. Raises `LeaseError` for somebody else's lease or an erased one,
+    `AlreadySubmitted` for one that was used, `Conflict` when a reviewer has closed the item.
+    """
+    lease = work.locked(Lease, lease_id)
+    if lease is None or lease.annotator_id != work.annotator_id:
+        raise LeaseError(
+            f"This face is not in your hands. Lease {lease_id} is somebody else's, or its photo was erased. "
+            "Nothing was stored; take the next face."
+        )
+    item = locked_item(work, lease.item_id)
+    _refuse_finished(work, lease)
+    if item.state not in ANSWERABLE:
+        raise Conflict(
+            f"This face takes no more answers. A reviewer closed it meanwhile; it is {item.state.replace('_', ' ')}. "
+            "Nothing was stored; take the next face."
+        )
+    if lease.outcome is not None:
+        now = running(work, item.project_id)
+        lease = now if now and now.item_id == item.id else lease
+    return lease, item
+
+
+def _refuse_finished(work: Work, lease: Lease) -> None:
+    last = head(work, lease.item_id, lease.annotator_id)
+    used = lease.outcome in (Outcome.SUBMITTED, Outcome.SKIPPED)
+    if last is not None and (used or last.status != Status.DRAFT):
+        raise AlreadySubmitted(
+            f"This answer is stored already. It came at {last.at:%H:%M:%S} UTC as response {last.id}. "
+            "Nothing was stored twice; take the next face, or undo.",
+            last.id,
+        )
+
+
+def task_of(work: Work, lease: Lease) -> Task:
+    """What a page needs to show the face of a lease."""
+    item = work.get_one(Item, lease.item_id)
+    face = work.get_one(FaceRow, item.face_id)
+    image = work.get_one(Image, face.image_id)
+    last = head(work, item.id, lease.annotator_id)
+    return Task(
+        lease_id=lease.id,
+        item_id=item.id,
+        project_id=item.project_id,
+        expires_at=lease.expires_at,
+        image=work.images.path(image.sha256),
+        face=face_of(face),
+        chip_transform=np.array(face.chip_transform, dtype=np.float64),
+        prediction=None if item.blind else prediction_of(work, item),
+        blind=item.blind,
+        draft=answers_of(work, [last])[last.id] if last else None,
+    )

@@ -1,0 +1,69 @@
+"""A store for each test, on SQLite and on PostgreSQL, and a small laboratory that works with it."""
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from db.migrate import upgrade
+from db.rows import TABLES
+from db.store import Store
+from tests.db.laboratory import Clock, Lab
+
+POSTGRES_VARIABLE = "VLFAU_TEST_POSTGRES_URL"
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty")
+    upgrade(folder=folder)
+    return folder / "vlfau.db"
+
+
+@pytest.fixture(scope="session")
+def empty_postgres():
+    url = os.environ.get(POSTGRES_VARIABLE)
+    if not url:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing(f"needs a PostgreSQL database that may be emptied: set {POSTGRES_VARIABLE} to its URL")
+    upgrade(url)
+    return url
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path, clock) -> Iterator[Store]:
+    """An empty store whose clock stands still and whose chance is the same every time."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_sqlite"), tmp_path / "vlfau.db")
+        opened = Store(folder=tmp_path, clock=clock, rng=random.Random(0))
+    else:
+        url = request.getfixturevalue("empty_postgres")
+        opened = Store(url, tmp_path, clock, random.Random(0))
+        with opened._engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def lab(store, clock):
+    return Lab(store, clock)
+
+
+@pytest.fixture
+def count(store):
+    """Rows of a table."""
+
+    def rows(table):
+        with store._engine.connect() as connection:
+            return connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar()
+
+    return rows
