@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from finetune.evaluation.degraded import cut_faces
+from finetune.evaluation.degraded import Cut, cut_faces
 from finetune.faces import LabelledFaces, read_catalogue, row_codes
 from finetune.synthetic.persons import RIG_FILE
 from finetune.synthetic.rerender import View, fit_photos, rerender, usable
@@ -50,7 +50,7 @@ def make_views(data: Path, rows: list[dict[str, str]], per_photo: int, seed: int
     rig, files = Rig.load(data / RIG_FILE), list(found)
     fit = fit_photos(rig, np.stack([found[file] for file in files]))
     by_file = {row["file"]: row for row in rows}
-    cuts = []
+    cuts: list[Cut] = []
     for index in tqdm(np.flatnonzero(usable(fit)).tolist(), desc="turn, light", file=sys.stderr):
         file = files[index]
         views = sample_views(np.random.default_rng([seed, index]), per_photo)
@@ -72,8 +72,8 @@ def load_views(file: Path) -> LabelledFaces:
         raise DataError(f"There are no views of coded photos at {file}. Make them: python -m finetune.views.")
     with np.load(file) as table:
         columns = {name: table[name] for name in table.files}
-    names = ("chips", "landmarks", "intensity", "person")
-    return LabelledFaces(*(columns[name] for name in names), {"photo": columns["photo"]})
+    groups = {"photo": columns.pop("photo")}
+    return LabelledFaces(**columns, groups=groups)
 
 
 def main() -> None:

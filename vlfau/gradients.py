@@ -31,6 +31,10 @@ class OrientedGradients(nn.Module):
     """
 
     channels = DIRECTIONS * 5
+    smooth: Tensor
+    slope: Tensor
+    turn: Tensor
+    luminance: Tensor
 
     def __init__(self, grid: int) -> None:
         super().__init__()

@@ -50,8 +50,12 @@ class Targets:
 
     def to(self, device: torch.device) -> "Targets":
         """The same on a device."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Targets(**{n: None if v is None else v.to(device) for n, v in values.items()})
+
+        def moved(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values.to(device)
+
+        words = (moved(self.local_units), moved(self.local_ids), moved(self.global_ids))
+        return Targets(self.occurrence.to(device), self.intensity.to(device), *words)
 
 
 @dataclass
