@@ -156,7 +156,11 @@ class Recipe:
     # ---- first stages
 
     def learn_alone(self) -> None:
-        """Cross-fit on folds of people, then everything that needs no long way through the picture."""
+        """Cross-fit on folds of people, then everything that needs no long way through the picture; kept on disk."""
+        kept = self.out / "alone.pt"
+        if kept.is_file():
+            self.model.load_state_dict(torch.load(kept, map_location=self.accelerator.device))
+            return
         looks = TextureViews.of(self.model, self.faces, self.mirror_index, self.config)
         path = self.out / "cross_fit.npz"
         if not path.is_file():
@@ -164,6 +168,9 @@ class Recipe:
         self.learn_branches(self.model, self.faces, looks)
         if self.model.speaks:
             self.note({"words": round(train_words(self.model, self.faces, self.writer, self.config), 4)})
+        if self.accelerator.is_main_process:
+            torch.save(self.model.state_dict(), kept.with_suffix(".part"))
+            kept.with_suffix(".part").rename(kept)
 
     def learn_branches(self, model: VLFAUModel, faces: TrainingFaces, looks: TextureViews) -> None:
         model.train()

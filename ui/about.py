@@ -1,6 +1,5 @@
 """The About page: what this is, what it is for and not for, its limits, and the model's own card."""
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -69,6 +68,5 @@ def build(predictor: Callable[[], "Predictor"]) -> None:
 
 
 def card_text(checkpoint: "Checkpoint") -> str:
-    """Version and card of a checkpoint in Markdown, without the metadata that the Hub reads."""
-    card = re.sub(r"\A---\n.*?\n---\n", "", checkpoint.card, flags=re.DOTALL).strip()
-    return f"Version `{checkpoint.config.model_version}`\n\n{card or 'This checkpoint has no card.'}"
+    """Version and card of a checkpoint in Markdown."""
+    return f"Version `{checkpoint.config.model_version}`\n\n{checkpoint.card_text or 'This checkpoint has no card.'}"

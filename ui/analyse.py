@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ui.drop_zone import RESET, drop_zone
-from ui.errors import shown_on_page
+from ui.errors import shown_on_page, told_to_programs
 from ui.overlay import data_uri
 from ui.result import result_html
 from ui.theme import static_html
@@ -79,7 +79,7 @@ class Analysis:
             )
         return self._show(chosen.name, read_image(chosen))
 
-    @shown_on_page
+    @told_to_programs
     def analyse(self, photo: gr.FileData, words: bool = True) -> list[dict[str, Any]]:
         """Find the faces in a photo and the facial action units of each.
 

@@ -13,6 +13,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def told_to_programs(handler: Callable[P, R]) -> Callable[P, R]:
+    """Turn a VLFAUError of an API endpoint into a `gr.Error` with its message as it is: programs show no HTML."""
+
+    @wraps(handler)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except VLFAUError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return wrapper
+
+
 def shown_on_page(handler: Callable[P, R]) -> Callable[P, R]:
     """Turn a VLFAUError of `handler` into a `gr.Error`, whose message is HTML and therefore escaped here.
 

@@ -1,5 +1,6 @@
 """A checkpoint: network, vocabulary and card in one folder or Hub repository, loaded and saved together."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,11 @@ class Checkpoint:
     model: VLFAUModel
     words: Words
     card: str
+
+    @property
+    def card_text(self) -> str:
+        """The card for people: without the metadata at its head, which the Hub reads."""
+        return re.sub(r"\A---\n.*?\n---\n", "", self.card, flags=re.DOTALL).strip()
 
     @property
     def config(self) -> VLFAUConfig:

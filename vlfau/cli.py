@@ -90,7 +90,7 @@ def photos_at(paths: Sequence[Path]) -> list[Path]:
 def _info(options: argparse.Namespace) -> int:
     from vlfau.checkpoint import load_checkpoint
 
-    print(load_checkpoint(options.model).card.strip())
+    print(load_checkpoint(options.model).card_text)
     return 0
 
 
@@ -126,7 +126,7 @@ def _predict_photos(
         out.flush()
     if unread:
         print(
-            f"{unread} of {len(photos)} photos could not be read; their records have success 0.",
+            f"{unread} of {len(photos)} photo{'s' * (len(photos) > 1)} could not be read: success 0 in the output.",
             file=sys.stderr,
         )
     return 1 if unread else 0

@@ -62,10 +62,13 @@ def sentence_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def region_loss(map_logits: Tensor, prior: Tensor, target: Tensor) -> Tensor:
-    """How little of an active unit's evidence lies in its region: -log of the mass inside.
+    """How far an active unit's evidence is from covering its region: Kullback-Leibler divergence from region to map.
 
     map_logits (B, A, N), prior (A, N) in 0-1, target (B, A) as in the occurrence loss (NaN and low targets do not
-    count).
+    count). Asking only for mass inside the region lets a map shrink to a spot.
     """
-    inside = (map_logits.softmax(dim=-1) * prior).sum(dim=-1).clamp_min(1e-6)
-    return masked_mean(-inside.log(), target.nan_to_num() >= 0.5)
+    region = prior / prior.sum(dim=-1, keepdim=True)
+    divergence = F.kl_div(map_logits.log_softmax(dim=-1), region.expand_as(map_logits), reduction="none").sum(
+        -1
+    )
+    return masked_mean(divergence, target.nan_to_num() >= 0.5)

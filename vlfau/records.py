@@ -169,7 +169,7 @@ def _as_openface(record: Record, frame: int) -> Record:
     }
     row |= {f"{code}_r": record[f"{code}_i"] for code in codes}
     row |= {f"{code}_c": record[f"{code}_c"] for code in codes}
-    return row | {"file": record["file"]}
+    return row | {"file": record["file"], "error": record["error"]}
 
 
 def _as_pyfeat(record: Record, frame: int) -> Record:
@@ -184,7 +184,7 @@ def _as_pyfeat(record: Record, frame: int) -> Record:
     row |= {"FaceScore": record["score"]}
     row |= {"Pitch": record["pose_pitch"], "Roll": record["pose_roll"], "Yaw": record["pose_yaw"]}
     row |= {code: record[f"{code}_p"] for code in _codes(record)}
-    return row | {"input": record["file"], "frame": frame}
+    return row | {"input": record["file"], "frame": frame, "error": record["error"]}
 
 
 def _radians(degrees: str | float | None, sign: int) -> float | None:

@@ -82,7 +82,7 @@ def test_the_run_folder_explains_itself(straight):
     checkpoint = {
         f"checkpoint/{n}" for n in ("README.md", "config.json", "model.safetensors", "tokenizer.json")
     }
-    assert files == checkpoint | {"cross_fit.npz", "log.jsonl", "recipe.json"}
+    assert files == checkpoint | {"alone.pt", "cross_fit.npz", "log.jsonl", "recipe.json"}
     notes = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
     assert [note["epoch"] for note in notes if "epoch" in note] == [1, 2]
     assert [note["fold"] for note in notes if "fold" in note] == [0, 1, 2]

@@ -66,8 +66,11 @@ def test_a_photo_without_a_face_does_not(folder, tmp_path):
     assert "description" not in rows[0]
 
 
-def test_info_prints_the_card():
-    assert run("info").stdout.strip() == (ROOT / "vlfau/checkpoints/small/README.md").read_text().strip()
+def test_info_prints_the_card_without_what_only_the_hub_reads():
+    card = (ROOT / "vlfau/checkpoints/small/README.md").read_text()
+    metadata, text = card.removeprefix("---\n").split("\n---\n", 1)
+    assert "license: apache-2.0" in metadata
+    assert run("info").stdout.strip() == text.strip()
 
 
 @pytest.mark.parametrize(

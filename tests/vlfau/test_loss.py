@@ -67,7 +67,15 @@ def test_sentence_loss_ignores_padding_and_empty_sentences():
     assert sentence_loss(logits, ids).item() == pytest.approx(math.log(4))
 
 
-def test_region_loss_is_the_log_of_the_mass_inside():
-    logits, prior = torch.zeros(1, 1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
-    assert region_loss(logits, prior, torch.tensor([[1.0]])).item() == pytest.approx(math.log(4))
-    assert region_loss(logits, prior, torch.tensor([[0.0]])).item() == 0
+def test_region_loss_is_the_divergence_from_region_to_map():
+    prior = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    even, region = torch.zeros(1, 1, 4), torch.tensor([[[20.0, 20.0, 0.0, 0.0]]])
+    assert region_loss(even, prior, torch.tensor([[1.0]])).item() == pytest.approx(math.log(2))
+    assert region_loss(region, prior, torch.tensor([[1.0]])).item() == pytest.approx(0, abs=1e-4)
+    assert region_loss(even, prior, torch.tensor([[0.0]])).item() == 0
+
+
+def test_region_loss_does_not_like_a_spot_inside_the_region():
+    prior, present = torch.tensor([[1.0, 1.0, 0.0, 0.0]]), torch.tensor([[1.0]])
+    spot, spread = torch.tensor([[[5.0, 0.0, -5.0, -5.0]]]), torch.tensor([[[5.0, 4.0, -5.0, -5.0]]])
+    assert region_loss(spot, prior, present) > region_loss(spread, prior, present) + 0.5
