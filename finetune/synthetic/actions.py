@@ -20,28 +20,28 @@ INDEX = {number: index for index, number in enumerate(AU_NUMBERS)}
 WEIGHT_AT_INTENSITY = (0.0, 0.18, 0.38, 0.58, 0.80, 1.0)
 """Part of the full movement at intensities 0 and A to E: B is slight but seen. A judgement by eye, not by coders."""
 HIGHEST_WEIGHT = 1.25
-STARTS_AT = {27: 0.42, 43: 0.35, 5: 0.18, 7: 0.15, 14: 0.12, 23: 0.12}
+STARTS_AT = {27: 0.42, 43: 0.35, 5: 0.18, 7: 0.18, 14: 0.2, 18: 0.08, 23: 0.2, 24: 0.12}
 """Part of the full movement at which a unit begins: the stretched mouth goes on where the dropped jaw (26) ends, lids
 that droop by less belong to a face at rest, and the smallest movements would be lost among faces at rest."""
 
 # A name ending in * stands for the pair of its left and right shape.
 SHAPES: dict[int, dict[str, float]] = {
     1: {"browInnerUp*": 1.15},
-    2: {"browOuterUp*": 1.0},
+    2: {"browOuterUp*": 1.15},
     4: {"browDown*": 1.1, "browKnit*": 1.2},
     5: {"eyeWide*": 1.0, "lidLift*": 0.85},
     6: {"cheekSquint*": 1.1, "cheekRaiser*": 0.7, "eyeSquint*": 0.4, "lidTighten*": 0.3},
-    7: {"eyeSquint*": 0.9, "lidTighten*": 0.75, "eyeBlink*": 0.17},
+    7: {"eyeSquint*": 0.9, "lidTighten*": 0.9, "eyeBlink*": 0.17},
     9: {"noseWrinkle*": 1.2, "browDown*": 0.4},
     10: {"mouthUpperUp*": 0.75, "noseSneer*": 0.12},
     12: {"mouthSmile*": 1.0},
-    14: {"dimple*": 1.25, "mouthDimple*": 0.2, "mouthPress*": 0.2},
+    14: {"dimple*": 1.35, "mouthDimple*": 0.4, "mouthPress*": 0.2},
     15: {"mouthFrown*": 1.2},
     17: {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.35},
     18: {"mouthPucker": 0.95},
     20: {"mouthStretch*": 1.2},
     22: {"mouthFunnel": 0.28, "mouthPucker": 0.35, "lipFlare*": 1.0},
-    23: {"lipTighten*": 1.0, "mouthPucker": 0.12},
+    23: {"lipTighten*": 1.15, "mouthPucker": 0.12},
     24: {"mouthPress*": 1.0, "lipTighten*": 0.45},
     25: {"mouthLowerDown*": 0.45, "mouthUpperUp*": 0.2, "jawOpen": 0.06},
     26: {"jawOpen": 0.33, "mouthLowerDown*": 0.12},

@@ -32,9 +32,10 @@ from finetune.synthetic.persons import (
     save_fits,
     skin_style,
 )
-from finetune.synthetic.render import WINDOW_EYE_DISTANCES, render
+from finetune.synthetic.render import WINDOW_EYE_DISTANCES, Rendering, Scene, render
 from finetune.synthetic.rig import Rig
 from finetune.synthetic.scenes import measured_intensity, only_on_far_side, sample_scene
+from finetune.synthetic.surroundings import with_surroundings
 from finetune.synthetic.texture import Person, stack
 from vlfau.action_units import AU_NUMBERS
 from vlfau.alignment import chip_landmarks, chip_transform, make_chip
@@ -46,10 +47,12 @@ logger = logging.getLogger(__name__)
 CHIP_PX = 144
 BATCH = 8
 SHARD = 1000
-RENDERER = 2
+RENDERER = 3
 """Raised when the same seed draws other pictures than before: shards of two renderers do not mix."""
 ALWAYS_VISIBLE = (25, 26, 27)
 """Action units that the rendered mouth decides alone, whatever the photo showed."""
+LARGE_TURN_RAD = 0.2
+"""A turn to the side from which the far cheek would be left standing."""
 CLEARLY_SHOWN = 1.0
 """Intensity from which a rendered movement counts although the photo may have shown a trace of it."""
 
@@ -173,7 +176,8 @@ class Studio:
         yaw = (persons.rotation + scene.turn)[:, 1].numpy()
         rows = []
         for row, drawn in enumerate(rendering.landmarks_px.numpy()):
-            shown = occlude(rng, rendering.picture(row), drawn, self._resting_landmarks)
+            picture = self._picture(rendering, row, persons, scene)
+            shown = occlude(rng, picture, drawn, self._resting_landmarks)
             landmarks = self.finder.mesh(shown.picture, face_box(drawn[:468], rng))
             if landmarks is not None:
                 index = int(subjects[row])
@@ -182,6 +186,18 @@ class Studio:
                 chip = make_chip(shown.picture, chip_transform(landmarks, CHIP_PX), CHIP_PX)
                 rows.append(Row(chip, chip_landmarks(landmarks), label[row], visible, index))
         return rows
+
+    def _picture(self, rendering: Rendering, row: int, persons: Person, scene: Scene) -> NDArray[np.uint8]:
+        """A render, after a large turn with its surroundings pulled up to the face."""
+        picture = rendering.picture(row)
+        if abs(float(scene.turn[row, 1])) < LARGE_TURN_RAD:
+            return picture
+        scale = (
+            float(scene.zoom[row]) * self._size_px / (WINDOW_EYE_DISTANCES * float(persons.eye_distance[row]))
+        )
+        outline = self.rig.landmarks(persons.photo_px[row]).numpy()
+        here = rendering.landmarks_px[row].numpy()
+        return with_surroundings(picture, here, persons.photo[row], outline, scale)
 
 
 def face_box(landmarks_px: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -6,16 +6,9 @@ import torch
 
 from finetune.faces import read_catalogue
 from finetune.synthetic.persons import RIG_FILE
-from finetune.synthetic.rerender import (
-    SIZE_PX,
-    Outline,
-    View,
-    fit_photos,
-    rerender,
-    usable,
-    with_surroundings,
-)
+from finetune.synthetic.rerender import SIZE_PX, View, fit_photos, rerender, usable
 from finetune.synthetic.rig import Rig
+from finetune.synthetic.surroundings import Outline, with_surroundings
 from vlfau.alignment import chip_landmarks, chip_transform, make_chip
 from vlfau.finder import MediaPipeFinder
 from vlfau.images import read_image
