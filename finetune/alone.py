@@ -5,20 +5,17 @@ A step here costs a hundredth of a step of the whole network, so each gets the m
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from finetune.augment import augment, chance, generator_for, jitter_landmarks, mirror
+from finetune.pretrain_config import PretrainConfig
 from finetune.targets import SentenceWriter, soft_occurrence
 from finetune.training_faces import TrainingFaces
 from vlfau.loss import bce_loss, ordinal_loss
 from vlfau.model import Branch, VLFAUModel
-
-if TYPE_CHECKING:
-    from finetune.pretrain import PretrainConfig
 
 TEXTURE_NOISE = 0.3
 """Standard deviation of the noise on normalised oriented gradients."""
@@ -53,9 +50,7 @@ def steps(count: int, name: str) -> tqdm:
     return tqdm(range(count), desc=name, mininterval=5)
 
 
-def train_geometry(
-    model: VLFAUModel, faces: TrainingFaces, mirror_index: Tensor, c: "PretrainConfig"
-) -> None:
+def train_geometry(model: VLFAUModel, faces: TrainingFaces, mirror_index: Tensor, c: PretrainConfig) -> None:
     """The landmark branch alone: occurrence and intensity from 478 points, large batches."""
     points, intensity = faces.landmarks_and_intensity()
     model.landmark_encoder.set_statistics(points)
@@ -88,7 +83,7 @@ class TextureViews:
     @classmethod
     @torch.inference_mode()
     def of(
-        cls, model: VLFAUModel, faces: TrainingFaces, mirror_index: Tensor, c: "PretrainConfig"
+        cls, model: VLFAUModel, faces: TrainingFaces, mirror_index: Tensor, c: PretrainConfig
     ) -> "TextureViews":
         """`c.texture_views` looks; every other one is mirrored, which the labels of either side do not feel."""
         device, side, count = model.cut_steps.device, model.config.chip_size_px, len(faces.faces)
@@ -106,7 +101,7 @@ class TextureViews:
 
 
 def train_texture(
-    model: VLFAUModel, faces: TrainingFaces, looks: TextureViews, numbers: Tensor, c: "PretrainConfig"
+    model: VLFAUModel, faces: TrainingFaces, looks: TextureViews, numbers: Tensor, c: PretrainConfig
 ) -> None:
     """The texture branch alone; `numbers` (n,) says where each of `faces` stands in `looks`."""
     _, intensity = faces.landmarks_and_intensity()
@@ -135,7 +130,7 @@ def train_words(
     model: VLFAUModel,
     faces: TrainingFaces,
     writer_for: Callable[[torch.Generator], SentenceWriter],
-    c: "PretrainConfig",
+    c: PretrainConfig,
 ) -> float:
     """The decoder alone: the sentences of the training labels, from the decisions that they make; the last loss."""
     _, intensity = faces.landmarks_and_intensity()

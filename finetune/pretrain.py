@@ -12,7 +12,7 @@ import logging
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from finetune.calibrate import calibrate
 from finetune.cross_fit import BRANCHES, RENDERS_PER_FOLD, CrossFit, HeldOut, people_of_fold, rows_of
 from finetune.faces import LabelledFaces, load_coded_photos, load_renders
 from finetune.people import LEARNT_FROM
+from finetune.pretrain_config import PretrainConfig
 from finetune.scores import photo_scores, run_faces
 from finetune.synthetic.correspondence import Correspondence
 from finetune.targets import SentenceWriter
@@ -53,57 +54,6 @@ TRAINING_DATA = (
 
 LEARNT_ALONE = ("landmark_encoder", "geometry_", "texture_", "cut_steps", "decoder", "words_memory")
 """How the names of parameters begin that learn before the joint stage."""
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """A recipe; one JSON file per published checkpoint."""
-
-    preset: str = "small"
-    """Name of a size in `vlfau.config.PRESETS`."""
-    overrides: dict = field(default_factory=dict)
-    """Fields of `VLFAUConfig` that differ from the preset."""
-    photo_copies: int = 12
-    """How often each coded photo appears in an epoch; a render appears once."""
-    view_copies: int = 2
-    """How often each view of a coded photo appears (`python -m finetune.views`); 0 does without views."""
-    folds: int = 3
-    """Folds of people for calibration."""
-    alone_batch: int = 256
-    """Faces per step while the geometry or the texture branch learns alone."""
-    geometry_steps: int = 2500
-    geometry_learning_rate: float = 2e-3
-    texture_steps: int = 2500
-    texture_learning_rate: float = 1e-3
-    texture_views: int = 2
-    """Augmented looks at each face from which the texture branch learns."""
-    words_steps: int = 1500
-    """Steps in which the words learn from decisions alone."""
-    words_batch: int = 32
-    words_learning_rate: float = 2e-3
-    epochs: int = 8
-    """Rounds of the third stage, each over `faces_per_epoch` faces; a run is resumed after the last finished one."""
-    faces_per_epoch: int | None = None
-    """Faces drawn in an epoch; None takes all of them once."""
-    batch: int = 64
-    """Faces per process and step."""
-    learning_rate: float = 6e-4
-    learnt_before: float = 0.1
-    """Share of the learning rate for the parts that the first two stages have trained."""
-    weight_decay: float = 0.05
-    warmup_share: float = 0.08
-    """Share of the third stage's steps in which the learning rate rises; then it falls along a cosine."""
-    gradient_clip: float = 1.0
-    """Largest norm of the gradient."""
-    sentences_per_face: int = 6
-    """Local sentences worded per face and step; all would cost more than the picture."""
-    landmark_noise: float = 0.0012
-    """Standard deviation of the noise on each landmark, chip units."""
-    seed: int = 1
-
-    @classmethod
-    def load(cls, file: str | Path) -> "PretrainConfig":
-        return cls(**json.loads(Path(file).read_text("utf-8")))
 
 
 class EpochOrder(Sampler[int]):
@@ -241,7 +191,7 @@ class Recipe:
             set_seed(c.seed * 1000 + epoch)
             self.epoch(epoch, model, loader, optimizer, schedule)
             self.save_state()
-            self.report(epoch)
+            self.save(f"epoch {epoch + 1} of {c.epochs}")
 
     def epoch(self, epoch: int, model: Any, loader: Any, optimizer: Any, schedule: Any) -> None:
         meter: dict[str, float] = {}
@@ -305,12 +255,10 @@ class Recipe:
             with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 
-    def report(self, epoch: int) -> None:
-        """How far a run is; what the joint network says about strangers is measured by `finetune.evaluate_real`."""
-        if self.accelerator.is_main_process:
-            self.save(f"epoch {epoch + 1} of {self.config.epochs}")
-
     def save(self, version: str) -> None:
+        """Write the checkpoint as it is now, by one process."""
+        if not self.accelerator.is_main_process:
+            return
         model = self.accelerator.unwrap_model(self.model)
         model.config.model_version = version
         save_checkpoint(self.out / "checkpoint", model, self.words, f"# VL-FAU, {version}\n")

@@ -2,7 +2,8 @@
 
 One decoder writes both; an embedding tells it whose sentence it writes. It reads a memory by cross-attention and
 keeps its keys and values, and all sentences of a batch are written at once.
-Letters: R rows (sentences), L tokens of a sentence, M memory tokens, H heads, E config.decoder_width.
+Letters: R rows (sentences), L tokens of a sentence, M memory tokens, H heads, E config.decoder_width; in the memory's
+making B batch, A action units.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vlfau.config import VLFAUConfig
+from vlfau.refinement import Refined
 
 PAD, BEGIN, END = 0, 1, 2
 """Token ids of padding, start and end of a sentence; `vlfau.words` builds its vocabulary around them."""
@@ -165,3 +167,40 @@ class SentenceDecoder(nn.Module):
                 memories = [memory.rows(keep) for memory in memories]
         ended = (written == END).cumsum(dim=1)
         return written.masked_fill(ended > 0, PAD)
+
+
+class WordsMemory(nn.Module):
+    """What the decoder may read: an action unit's refined tokens for its sentence, the stem for the description.
+
+    The network's own decisions are read too, as one token per action unit, so that a sentence says what was decided. In
+    training they are withheld for a share of the faces, and then the words have to be learnt from what is seen.
+    """
+
+    def __init__(self, config: VLFAUConfig, pooled: int = 4) -> None:
+        super().__init__()
+        self.pooled, self.grid = pooled, config.grid
+        self.seen = nn.Linear(config.width, config.decoder_width)
+        self.decided = nn.Linear(2, config.decoder_width)
+        self.unit = nn.Embedding(len(config.au_numbers), config.decoder_width)
+        self.geometry = nn.Linear(config.width, config.decoder_width) if config.geometry_tokens else None
+
+    def decision_tokens(self, decision: Tensor, intensity: Tensor) -> Tensor:
+        """(B, A) decision 0/1, (B, A) intensity 0-5 -> (B, A, E)."""
+        said = torch.stack([decision * 2 - 1, decision * intensity / 5], dim=-1)
+        return self.decided(said) + self.unit.weight
+
+    def local(self, refined: Refined, geometry: Tensor | None, decided: Tensor) -> Tensor:
+        """-> (B, A, M, E); the decision token is the last of the M."""
+        tokens = [self.seen(refined.vector)[:, :, None], self.seen(refined.halves)]
+        if self.geometry is not None and geometry is not None:
+            tokens.append(self.geometry(geometry)[:, :, None])
+        return torch.cat([*tokens, decided[:, :, None]], dim=2)
+
+    def whole(self, stem: Tensor, geometry: Tensor | None, decided: Tensor) -> Tensor:
+        """-> (B, M, E); the decision tokens are the last A of the M."""
+        plane = stem.transpose(1, 2).unflatten(-1, (self.grid, self.grid))
+        pooled = F.adaptive_avg_pool2d(plane, self.pooled).flatten(2).transpose(1, 2)
+        tokens = [self.seen(pooled)]
+        if self.geometry is not None and geometry is not None:
+            tokens.append(self.geometry(geometry))
+        return torch.cat([*tokens, decided], dim=1)

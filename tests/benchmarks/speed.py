@@ -131,13 +131,21 @@ def peak_rss_mb(model: str, photo: Path, threads: int) -> float:
 
 
 def goals(figures: dict[str, float]) -> list[Goal]:
-    """What was asked for on two cores: times against a bare Swin stem on pixels, a photo, memory."""
-    stem = figures["stem_chips_per_s"]
+    """What was asked for on two cores: times against a bare Swin stem, a photo, memory.
+
+    Both stems are held against the goal: a Swin of this size on pixels, and the network's own, which is lighter since
+    it sees few cells and so makes the rest of the network weigh more.
+    """
+    rest = {"without": figures["network_chips_per_s"], "with": figures["network_words_chips_per_s"]}
+    limits = {"without": 1.25, "with": 2.0}
     return [
-        Goal("network without words, in times of the bare stem", 1.25, stem / figures["network_chips_per_s"]),
-        Goal(
-            "network with words, in times of the bare stem", 2.0, stem / figures["network_words_chips_per_s"]
-        ),
+        Goal(f"network {words} words, in times of {stem}", limits[words], figures[key] / rest[words])
+        for stem, key in (
+            ("a Swin on pixels", "stem_chips_per_s"),
+            ("its own Swin", "own_stem_chips_per_s"),
+        )
+        for words in ("without", "with")
+    ] + [
         Goal("a photo of one face with words, ms", 250, 1000 / figures["photos_per_s"]),
         Goal("peak memory, MB", 1500, figures["peak_rss_mb"]),
     ]

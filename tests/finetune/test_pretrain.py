@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from finetune.pretrain import PretrainConfig, Recipe, pretrain
+from finetune.pretrain import Recipe, pretrain
+from finetune.pretrain_config import PretrainConfig
 from vlfau.action_units import AU_NUMBERS
 from vlfau.checkpoint import load_checkpoint
 
