@@ -44,18 +44,29 @@ def mirror(
     )
 
 
-def place(chips: Tensor, side: int, generator: torch.Generator, jitter: float = 1.0) -> Tensor:
-    """Turn (sd 3 deg), zoom (sd 4 %) and shift (sd 1.5 %) at random, resampled to `side` px; `jitter` scales them."""
+def place(
+    chips: Tensor, landmarks: Tensor, side: int, generator: torch.Generator, jitter: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Turn (sd 1.5 deg), zoom (sd 2 %) and shift (sd 0.75 %) at random; `jitter` scales them.
+
+    (B, 3, S, S) -> (B, 3, side, side), and landmarks (B, N, >= 2) in chip units move along.
+    """
     count = len(chips)
-    turn = torch.randn(count, generator=generator) * math.radians(3) * jitter
-    zoom = torch.exp(torch.randn(count, generator=generator) * 0.04 * jitter)
-    shift = torch.randn(count, 2, generator=generator) * 0.03 * jitter  # grid_sample spans -1..1
+    turn = torch.randn(count, generator=generator) * math.radians(1.5) * jitter
+    zoom = torch.exp(torch.randn(count, generator=generator) * 0.02 * jitter)
+    shift = torch.randn(count, 2, generator=generator) * 0.015 * jitter  # grid_sample spans -1..1
     cos, sin = torch.cos(turn) * zoom, torch.sin(turn) * zoom
     theta = torch.stack(
         [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
     )
-    grid = F.affine_grid(theta.to(chips.device), [count, 3, side, side], align_corners=False)
-    return F.grid_sample(chips, grid, padding_mode="border", align_corners=False)
+    theta = theta.to(chips.device)
+    grid = F.affine_grid(theta, [count, 3, side, side], align_corners=False)
+    placed = F.grid_sample(chips, grid, padding_mode="border", align_corners=False)
+    # theta leads from a place in the result to its source, both -1..1; points go the other way
+    back = torch.linalg.inv(theta[:, :, :2]).to(landmarks)
+    source = landmarks[..., :2] * 2 - 1 - theta[:, None, :, 2].to(landmarks)
+    points = (source @ back.mT + 1) / 2
+    return placed, torch.cat([points, landmarks[..., 2:]], dim=-1)
 
 
 def recolour(chips: Tensor, generator: torch.Generator) -> Tensor:
@@ -124,8 +135,8 @@ def jitter_landmarks(landmarks: Tensor, generator: torch.Generator, sigma: float
     return torch.cat([turned + noise, landmarks[..., 2:]], dim=-1)
 
 
-def augment(chips: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """(B, 3, S, S) in 0-1 -> (B, 3, s, s) in 0-1, with everything above applied to the picture."""
-    chips = place(chips, side, generator)
+def augment(chips: Tensor, landmarks: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """(B, 3, S, S) in 0-1 -> (B, 3, s, s) in 0-1, everything above applied to the picture; landmarks move along."""
+    chips, landmarks = place(chips, landmarks, side, generator)
     chips = shade(recolour(chips, generator), generator)
-    return cover(degrade(chips, generator), generator)
+    return cover(degrade(chips, generator), generator), landmarks

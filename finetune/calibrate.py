@@ -31,10 +31,10 @@ UNSEEN_FALSE_POSITIVE_LIMIT = 0.003
 PRESENT_FROM = 2.0
 """Intensity (B) from which a render counts as a positive; below 0.4 it is a negative, between them it is left out."""
 
-IMAGE_SHARE = 0.2
+IMAGE_SHARE = 0.1
 """Share of the image branch in a fused logit; the folds, trained without it, cannot choose it."""
 
-TEXTURE_SHARES = np.arange(0.1, 0.71, 0.1)
+TEXTURE_SHARES = np.arange(0.1, 0.81, 0.1)
 """Shares of the texture branch that are tried; the geometry branch has the rest beside the image branch."""
 
 

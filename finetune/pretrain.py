@@ -111,7 +111,7 @@ class Recipe:
         if kept.is_file():
             self.model.load_state_dict(torch.load(kept, map_location=self.accelerator.device))
             return
-        looks = TextureViews.of(self.model, self.faces, self.mirror_index, self.config)
+        looks = self.looks()
         path = self.out / "cross_fit.npz"
         if not path.is_file():
             self.cross_fit(looks).save(path)
@@ -121,6 +121,17 @@ class Recipe:
         if self.accelerator.is_main_process:
             torch.save(self.model.state_dict(), kept.with_suffix(".part"))
             kept.with_suffix(".part").rename(kept)
+
+    def looks(self) -> TextureViews:
+        """What the texture branch learns from; takes minutes, so it is kept on disk until the run ends."""
+        kept = self.out / "looks.pt"
+        if kept.is_file():
+            return TextureViews(torch.load(kept, mmap=True))
+        looks = TextureViews.of(self.model, self.faces, self.mirror_index, self.config)
+        if self.accelerator.is_main_process:
+            torch.save(looks.inner, kept.with_suffix(".part"))
+            kept.with_suffix(".part").rename(kept)
+        return looks
 
     def learn_branches(self, model: VLFAUModel, faces: TrainingFaces, looks: TextureViews) -> None:
         model.train()
@@ -169,7 +180,7 @@ class Recipe:
         chips, landmarks, intensity = mirror(
             chips, raw["landmarks"].cpu(), raw["intensity"].cpu(), flip, self.mirror_index
         )
-        pixels = augment(chips, self.model.config.chip_size_px, generator)
+        pixels, landmarks = augment(chips, landmarks, self.model.config.chip_size_px, generator)
         landmarks = jitter_landmarks(landmarks, generator, c.landmark_noise).to(device)
         targets = self.writer(generator).targets(intensity)
         return pixels, landmarks, targets.to(device)
@@ -269,12 +280,13 @@ class Recipe:
             model = self.accelerator.unwrap_model(self.model)
             calibrate(model, CrossFit.load(self.out / "cross_fit.npz"))
             self.save(version)
+            (self.out / "looks.pt").unlink(missing_ok=True)
             (self.out / "recipe.json").write_text(json.dumps(asdict(self.config), indent=2) + "\n", "utf-8")
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m finetune.pretrain", description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small-2.json")
+    parser.add_argument("--config", type=Path, default=Path(__file__).parent / "configs" / "small-3.json")
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with faces/ (photos, faces.csv, codes.csv)"
     )
@@ -284,7 +296,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=Path("build/pretrain"), help="run folder; an unfinished run goes on"
     )
-    parser.add_argument("--version", default="small-2", help="model version written into the checkpoint")
+    parser.add_argument("--version", default="small-3", help="model version written into the checkpoint")
     return parser
 
 

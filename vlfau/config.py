@@ -27,7 +27,8 @@ class VLFAUConfig(PreTrainedConfig):
         geometry_weight     share of the geometry branch in a fused logit, 0-1, one for all action units or one for each
         gradient_grid       cells along one side on which oriented gradients are taken; the stem then sees these instead
                             of pixels, with patches of one cell; 0 shows it pixels (the paper's network)
-        texture_tokens      tokens made from the gradients of the whole chip; 0 leaves them out (the paper's network)
+        texture_tokens      tokens made from patches around landmarks; 0 leaves them out (the paper's network)
+        texture_cells       cells along one side of a patch, of 4 px each
         texture_hidden, texture_dropout     width and dropout of their encoder
         texture_weight      share of the texture branch, like geometry_weight; the image branch has the rest
     Ablations of the paper
@@ -64,6 +65,7 @@ class VLFAUConfig(PreTrainedConfig):
     geometry_weight: float | list[float] = 0.0
     gradient_grid: int = 0
     texture_tokens: int = 0
+    texture_cells: int = 7
     texture_hidden: int = 256
     texture_dropout: float = 0.3
     texture_weight: float | list[float] = 0.0
@@ -118,10 +120,6 @@ class VLFAUConfig(PreTrainedConfig):
                     "geometry_weight and texture_weight must be 0 or more and at most 1 together for each action "
                     f"unit, found {self.geometry_weight} and {self.texture_weight}. Correct config.json."
                 )
-        if self.texture_tokens and not self.gradient_grid:
-            raise ModelError(
-                f"texture_tokens is {self.texture_tokens} without oriented gradients. Set gradient_grid as well."
-            )
         unit = self.gradient_grid * 2 if self.gradient_grid else self.patch_size * 8
         if self.chip_size_px % unit or self.chip_size_px % self.grid_stride or self.stem_cells % 8:
             raise ModelError(
@@ -186,10 +184,11 @@ class VLFAUConfig(PreTrainedConfig):
             grid_stride=8,
             width=128,
             geometry_tokens=8,
-            geometry_weight=0.4,
+            geometry_weight=0.3,
             gradient_grid=16,
             texture_tokens=8,
-            texture_weight=0.4,
+            texture_hidden=512,
+            texture_weight=0.6,
             decoder_width=128,
             occurrence_loss="bce",
             label_smoothing=0.05,
@@ -214,6 +213,7 @@ class VLFAUConfig(PreTrainedConfig):
             geometry_weight=0.4,
             gradient_grid=8,
             texture_tokens=2,
+            texture_cells=2,
             texture_hidden=4,
             texture_weight=0.4,
             vocab_size=300,

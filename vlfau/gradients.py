@@ -56,8 +56,12 @@ class OrientedGradients(nn.Module):
             "luminance": torch.tensor(LUMINANCE)[:, None, None],
         }
 
+    def grey(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) RGB -> (B, 1, S, S) brightness."""
+        return (pixels * self.luminance).sum(dim=1, keepdim=True)
+
     def forward(self, pixels: Tensor) -> Tensor:
-        grey = (pixels * self.luminance).sum(dim=1, keepdim=True)
+        grey = self.grey(pixels)
         fine = self.cells(grey, self.grid * 2)
         coarse = self.cells(F.avg_pool2d(grey, 2), self.grid)
         return torch.cat([F.pixel_unshuffle(fine, 2), coarse], dim=1)

@@ -209,7 +209,8 @@ class VLFAUModel(PreTrainedModel):
         if geometry is not None:
             branches["geometry"] = self.geometry_head(self.geometry_refine(geometry))
         if self.config.texture_tokens:
-            branches["texture"] = self.texture_head(self.texture_refine(self.texture_encoder(seen)))
+            texture = self.texture_encoder(pixel_values, landmarks)
+            branches["texture"] = self.texture_head(self.texture_refine(texture))
         fused = self.fuse(branches)
         output = VLFAUOutput(
             logits=fused.logits,

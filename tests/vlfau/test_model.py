@@ -64,6 +64,7 @@ def test_fusion_is_late_so_either_branch_works_alone():
     logits = {name: branch.logits for name, branch in both.branches.items()}
     expected = 0.2 * logits["image"] + 0.4 * logits["geometry"] + 0.4 * logits["texture"]
     assert torch.allclose(both.logits, expected, atol=1e-4)
+    logits = {name: branch.logits for name, branch in image.branches.items()}
     expected = (logits["image"] + 2 * logits["texture"]) / 3
     assert torch.allclose(image.logits, expected, atol=1e-4)
 
@@ -212,7 +213,6 @@ def test_a_pretrained_swin_becomes_the_stem(tmp_path):
         {"thresholds": [1.0] * UNITS},
         {"geometry_weight": 2.0},
         {"texture_weight": 0.8},
-        {"gradient_grid": 0},
         {"chip_size_px": 33},
     ],
 )
