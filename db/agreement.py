@@ -49,15 +49,14 @@ def cohen_kappa(ratings: Ratings) -> float:
 
 def mean_cohen_kappa(ratings: Ratings) -> float:
     """Cohen's kappa of each pair of raters, averaged with the number of items they share as weight."""
-    kappas, shared = [], []
-    for first in range(len(ratings)):
-        for second in range(first + 1, len(ratings)):
-            pair = ratings[[first, second]]
-            kappa = cohen_kappa(pair)
-            if np.isfinite(kappa):
-                kappas.append(kappa)
-                shared.append(np.isfinite(pair).all(axis=0).sum())
-    return float(np.average(kappas, weights=shared)) if kappas else float("nan")
+    rated = np.isfinite(ratings).astype(float)
+    shared = np.triu(rated @ rated.T, 1)  # of two hundred people most pairs never met
+    pairs = np.argwhere(shared)
+    kappas = np.array([cohen_kappa(ratings[pair]) for pair in pairs])
+    defined = np.isfinite(kappas)
+    if not defined.any():
+        return float("nan")
+    return float(np.average(kappas[defined], weights=shared[tuple(pairs[defined].T)]))
 
 
 def fleiss_kappa(ratings: Ratings) -> float:

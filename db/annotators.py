@@ -13,6 +13,9 @@ from db.tables import Annotator
 from db.text import MAX_NAME, required_text
 from vlfau.errors import LabelError
 
+MAX_LANGUAGE = 35
+"""Characters of a language tag (BCP 47)."""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -25,6 +28,8 @@ class Person:
     language: str
     joined_at: datetime
     blocked: bool
+    local: bool = True
+    """Signs in here with a password, and not elsewhere."""
 
     @property
     def actor(self) -> Actor:
@@ -42,62 +47,63 @@ def sign_in(store: Store, name: str, identity: str | None = None, language: str 
         known = Annotator.identity == identity if identity else Annotator.name == name
         found = work.scalars(select(Annotator).where(known)).first()
         if found is None:
-            found = _join(work, name, identity, required_text(language, 35, "The language"))
+            found = join(work, name, identity, language)
         elif not identity and found.identity:
             raise Conflict(f"This name is taken. '{name}' signs in elsewhere. Choose another name.")
         if found.blocked_at is not None:
             raise NotAllowed(
                 f"This person is blocked. It is so since {found.blocked_at:%Y-%m-%d}. Ask an admin."
             )
-        return _person(found)
+        return person_of(found)
 
 
 def set_role(store: Store, actor: Actor, name: str, role: Role) -> Person:
     """Give somebody a role. Admins only, and not their own: the last admin cannot lock everybody out."""
     with store.unit_of_work(actor, "set_role") as work:
-        found = _by_name(work, name)
+        found = by_name(work, name)
         if found.id == actor.annotator_id:
             raise NotAllowed("Nobody changes their own role. You asked for it. Ask another admin.")
         try:
             found.role = Role(role)
         except ValueError as error:
             raise LabelError(f"This is not a role. Found {role!r}. Use one of {', '.join(Role)}.") from error
-        return _person(found)
+        return person_of(found)
 
 
 def block(store: Store, actor: Actor, name: str, blocked: bool = True) -> Person:
     """Keep somebody out, or let them in again; what they answered stays."""
     with store.unit_of_work(actor, "block") as work:
-        found = _by_name(work, name)
+        found = by_name(work, name)
         if found.id == actor.annotator_id:
             raise NotAllowed("Nobody blocks themselves. You asked for it. Ask another admin.")
         found.blocked_at = work.now if blocked else None
-        return _person(found)
+        return person_of(found)
 
 
 def list_annotators(store: Store, actor: Actor) -> list[Person]:
     """Everybody who ever joined, oldest first."""
     with store.reading(actor, "list_annotators") as work:
-        return [_person(row) for row in work.scalars(select(Annotator).order_by(Annotator.id))]
+        return [person_of(row) for row in work.scalars(select(Annotator).order_by(Annotator.id))]
 
 
 def who_is(store: Store, actor: Actor) -> Person:
     """The person behind an actor, with the role they have now."""
     with store.reading(actor, "progress") as work:
-        return _person(work.get_one(Annotator, work.annotator_id))
+        return person_of(work.get_one(Annotator, work.annotator_id))
 
 
-def _join(work: Work, name: str, identity: str | None, language: str) -> Annotator:
+def join(
+    work: Work, name: str, identity: str | None, language: str, role: Role = Role.ANNOTATOR
+) -> Annotator:
+    """A new annotator, inside a verb that has cleaned the name; raises `Conflict` when it is taken."""
     if work.scalars(select(Annotator).where(Annotator.name == name)).first():
-        raise Conflict(
-            f"This name is taken. '{name}' belongs to somebody who signs in elsewhere. Choose another."
-        )
+        raise Conflict(f"This name is taken. Somebody is called '{name}' already. Choose another name.")
     joined = Annotator(
         name=name,
         identity=identity,
         pseudonym=f"annotator-{secrets.token_hex(4)}",
-        role=Role.ANNOTATOR,
-        language=language,
+        role=role,
+        language=required_text(language, MAX_LANGUAGE, "The language"),
         joined_at=work.now,
         blocked_at=None,
     )
@@ -106,14 +112,16 @@ def _join(work: Work, name: str, identity: str | None, language: str) -> Annotat
     return joined
 
 
-def _by_name(work: Work, name: str) -> Annotator:
+def by_name(work: Work, name: str) -> Annotator:
+    """The row; raises `NotFound`."""
     found = work.scalars(select(Annotator).where(Annotator.name == name)).first()
     if found is None:
         raise NotFound(f"There is no such annotator. Nobody is called '{name}'. Let them sign in first.")
     return found
 
 
-def _person(row: Annotator) -> Person:
+def person_of(row: Annotator) -> Person:
+    """A row as the value that the rest of the project knows."""
     return Person(
         row.id,
         row.name,
@@ -122,4 +130,5 @@ def _person(row: Annotator) -> Person:
         row.language,
         row.joined_at,
         row.blocked_at is not None,
+        row.identity is None,
     )

@@ -1,6 +1,7 @@
 """The command line of the store: `python -m db upgrade`, `stats`, `export`, `agreement`, `forget`, `backup`, ..."""
 
 import argparse
+import getpass
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -16,13 +17,15 @@ from db import (
     export,
     measures,
     migrate,
+    model_list,
+    passwords,
     people,
     projects,
     rescore,
     stats,
     transfer,
 )
-from db.errors import NotFound
+from db.errors import NotFound, TextError
 from db.roles import OPERATOR, Role
 from db.store import Store, where
 from db.values import Consent
@@ -103,7 +106,14 @@ def _parser() -> argparse.ArgumentParser:
         ("name", dict(metavar="NAME")),
         ("role", dict(choices=list(Role))),
     )
+    command(
+        "password",
+        _password,
+        "give somebody with a local name a new password; asked for, or read from standard input",
+        ("name", dict(metavar="NAME")),
+    )
     command("project", _project, "add a project with the default settings", ("name", dict(metavar="NAME")))
+    command("models", _models, "the model versions: which serves, how each compares", as_json)
     command("rescore", _rescore, "work out rarity and priorities anew", project)
     return parser
 
@@ -239,10 +249,34 @@ def _role(words: Words) -> None:
     print(f"{person.name} is {person.role.article} now.")
 
 
+def _password(words: Words) -> None:
+    asked = sys.stdin.isatty()
+    password = getpass.getpass("New password: ") if asked else sys.stdin.readline().rstrip("\r\n")
+    if asked and getpass.getpass("The same again: ") != password:
+        raise TextError("The password was not changed. The two are not the same. Try again.")
+    with _open(words) as store:
+        person = passwords.set_password(store, OPERATOR, words.name, password)
+    print(f"{person.name} has a new password, and is signed out everywhere.")
+
+
 def _project(words: Words) -> None:
     with _open(words) as store:
         number = projects.add_project(store, OPERATOR, projects.ProjectSettings(words.name))
     print(f"Project {number} is there.")
+
+
+def _models(words: Words) -> None:
+    with _open(words) as store:
+        rows = model_list.listed_versions(store, OPERATOR)
+    if words.json:
+        return _print_json(rows)
+    gate = {True: "passed", False: "did not pass", None: "not compared"}
+    for row in rows:
+        names = f" ({', '.join(row['aliases'])})" if row["aliases"] else ""
+        print(f"{row['name']}{names}: {gate[row['passed']]}; {row['added_at']}; {row['sha256'][:12]}")
+    if not rows:
+        print("No version is registered; the checkpoint that comes with the program serves.")
+    return None
 
 
 def _rescore(words: Words) -> None:

@@ -3,6 +3,8 @@
     VLFAUError
     └── StoreError          something about the store
         ├── NotAllowed      this person may not do this
+        ├── WrongPassword   name and password do not belong together
+        │   └── LockedOut   too many tries; no password is looked at for a while
         ├── NotQualified    this person has to pass the qualification round first
         ├── NotFound        there is no such row, or no longer
         ├── TextError       a text that may not be stored
@@ -25,6 +27,18 @@ class StoreError(VLFAUError):
 
 class NotAllowed(StoreError):
     """This person may not do this."""
+
+
+class WrongPassword(StoreError):
+    """Name and password do not belong together; which of the two is wrong is not said."""
+
+
+class LockedOut(WrongPassword):
+    """Too many tries; for `seconds` no password is looked at."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class NotQualified(StoreError):

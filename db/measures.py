@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from db import agreement
+from db.answers import stands
 from db.consensus import consensus
 from db.judgements import Judgements, judgements
 from db.projects import project_row
@@ -19,8 +20,8 @@ from db.responses import gold_answers
 from db.review import adjudications
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import CLOSED, Annotator, Item
-from db.values import Answer, ItemState
+from db.tables import CLOSED, Annotator, Item, Lease, Response
+from db.values import Answer, ItemState, Outcome, Status
 from vlfau.action_units import AU_NUMBERS
 
 SAMPLES = 500
@@ -62,6 +63,12 @@ class AnnotatorRecord:
     """Sensitivity + specificity - 1: 0 is what a coin would do."""
     gold_judgements: int
     gold_accuracy: float
+    seconds: float
+    """Median time on a face."""
+    leases: int
+    """Faces handed out to them."""
+    expired: int
+    """Of these, how many the clock took back."""
     per_unit: dict[int, tuple[float, float]]
     """Number -> sensitivity and specificity."""
 
@@ -109,6 +116,7 @@ def measure(store: Store, actor: Actor, project_id: int) -> Agreement:
         found = judgements(work, project_id)
         laid_down = verdicts(work, project_id)
         names = {row.id: row.pseudonym for row in work.scalars(select(Annotator))}
+        habits = _habits(work, project_id)
     indices = _facs_indices(found)
     low, high = _mean_interval(indices)
     return Agreement(
@@ -117,9 +125,17 @@ def measure(store: Store, actor: Actor, project_id: int) -> Agreement:
         facs_index_high=high,
         faces=len(indices),
         units=tuple(_unit(found, place) for place in range(len(AU_NUMBERS))),
-        annotators=_annotators(found, laid_down, names),
+        annotators=_annotators(found, laid_down, names, habits),
         anchoring=anchoring(found),
     )
+
+
+def count_answers(store: Store, actor: Actor, project_id: int, limit: int) -> int:
+    """How much there is to measure: submissions of a project that stand, counted up to `limit`."""
+    with store.reading(actor, "measure") as work:
+        submitted = (Response.project_id == project_id, Response.status == Status.SUBMITTED, stands())
+        some = select(Response.id).where(*submitted).limit(limit)
+        return work.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def verdicts(work: Work, project_id: int) -> dict[int, Answer]:
@@ -220,8 +236,23 @@ def _facs_indices(found: Judgements) -> NDArray[np.float64]:
     )
 
 
+def _habits(work: Work, project_id: int) -> dict[int, tuple[float, int, int]]:
+    """Annotator id -> median seconds on a face, leases, and how many of these expired."""
+    seconds: defaultdict[int, list[float]] = defaultdict(list)
+    submitted = (Response.project_id == project_id, Response.status == Status.SUBMITTED, stands())
+    for annotator, spent in work.execute(select(Response.annotator_id, Response.seconds).where(*submitted)):
+        seconds[annotator].append(spent)
+    expired = func.count().filter(Lease.outcome == Outcome.EXPIRED)
+    query = select(Lease.annotator_id, func.count(), expired).where(Lease.project_id == project_id)
+    leases = {row[0]: (row[1], row[2]) for row in work.execute(query.group_by(Lease.annotator_id))}
+    return {who: (float(np.median(spent)), *leases.get(who, (0, 0))) for who, spent in seconds.items()}
+
+
 def _annotators(
-    found: Judgements, laid_down: dict[int, Answer], names: dict[int, str]
+    found: Judgements,
+    laid_down: dict[int, Answer],
+    names: dict[int, str],
+    habits: dict[int, tuple[float, int, int]],
 ) -> tuple[AnnotatorRecord, ...]:
     _, known = consensus(found, laid_down)
     records = []
@@ -239,6 +270,7 @@ def _annotators(
                 float(informedness(confusion).mean()),
                 int(tested.sum()),
                 _mean(found.present[tested] == (found.truth[tested] == 1)),
+                *habits[annotator],
                 {
                     AU_NUMBERS[unit]: (float(matrix[1, 1]), float(matrix[0, 0]))
                     for unit, matrix in zip(units, confusion, strict=True)

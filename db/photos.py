@@ -41,11 +41,15 @@ def keep_photo(
     """
     sha256, size_bytes = _write_file(store, actor, "keep_photo", image)
     with store.unit_of_work(actor, "keep_photo") as work:
-        row = _add_image(work, image, sha256, size_bytes, consent, subject_code, source)
-        return [
-            _add_item(work, project_row(work, project_id), _add_prediction(work, row, said)).id
-            for said in predictions
-        ]
+        row = put_image(work, image, sha256, size_bytes, consent, subject_code, source)
+        return [put_item(work, project_row(work, project_id), row, said).id for said in predictions]
+
+
+def subject_code(store: Store, actor: Actor, item_id: int) -> str:
+    """The code of the person in the photo of an item that one has just kept."""
+    with store.reading(actor, "keep_photo") as work:
+        query = select(Subject.code).join(Image).join(FaceRow).join(Item).where(Item.id == item_id)
+        return work.scalars(query).one()
 
 
 def add_image(
@@ -64,7 +68,7 @@ def add_image(
     """
     sha256, size_bytes = _write_file(store, actor, "add_image", image)
     with store.unit_of_work(actor, "add_image") as work:
-        return _add_image(work, image, sha256, size_bytes, consent, subject_code, source).id
+        return put_image(work, image, sha256, size_bytes, consent, subject_code, source).id
 
 
 def add_prediction(store: Store, actor: Actor, image_id: int, said: SaidOfFace) -> int:
@@ -91,6 +95,11 @@ def add_item(store: Store, actor: Actor, project_id: int, prediction_id: int) ->
         return _add_item(work, project_row(work, project_id), prediction).id
 
 
+def put_item(work: Work, project: Project, image: Image, said: SaidOfFace) -> Item:
+    """A face in a photo with what a model said of it into a project, inside a verb; found again when it is there."""
+    return _add_item(work, project, _add_prediction(work, image, said))
+
+
 def face_of(row: FaceRow) -> Face:
     """A row as the value that the rest of the project knows."""
     return Face(
@@ -109,7 +118,7 @@ def _write_file(store: Store, actor: Actor, verb: str, image: NDArray[np.uint8])
     return store.images.add(image)
 
 
-def _add_image(
+def put_image(
     work: Work,
     image: NDArray[np.uint8],
     sha256: str,
@@ -118,6 +127,7 @@ def _add_image(
     subject_code: str | None,
     source: str | None,
 ) -> Image:
+    """The row of a photo whose file was written, inside a verb; see `add_image`."""
     if not work.images.path(sha256).exists():
         work.images.add(image)  # the person was forgotten between writing the file and now
     code = clean_text(subject_code, MAX_NAME, "The subject code")

@@ -52,12 +52,7 @@ class ProjectSettings:
 def add_project(store: Store, actor: Actor, settings: ProjectSettings) -> int:
     """A new project; returns its id. Raises `Conflict` when the name is taken."""
     with store.unit_of_work(actor, "add_project") as work:
-        if work.scalars(select(Project).where(Project.name == settings.name)).first():
-            raise Conflict(f"There is a project of this name. It is '{settings.name}'. Choose another name.")
-        project = Project(**asdict(settings), rarity={}, created_at=work.now)
-        work.add(project)
-        work.flush()
-        return project.id
+        return put_project(work, settings).id
 
 
 def change_project(store: Store, actor: Actor, project_id: int, **changes: Any) -> ProjectSettings:
@@ -74,6 +69,16 @@ def list_projects(store: Store, actor: Actor) -> dict[int, ProjectSettings]:
     """Id -> settings of every project, oldest first."""
     with store.reading(actor, "progress") as work:
         return {row.id: _settings(row) for row in work.scalars(select(Project).order_by(Project.id))}
+
+
+def put_project(work: Work, settings: ProjectSettings) -> Project:
+    """The row of a new project, inside a verb; raises `Conflict` when the name is taken."""
+    if work.scalars(select(Project).where(Project.name == settings.name)).first():
+        raise Conflict(f"There is a project of this name. It is '{settings.name}'. Choose another name.")
+    project = Project(**asdict(settings), rarity={}, created_at=work.now)
+    work.add(project)
+    work.flush()
+    return project
 
 
 def project_row(work: Work, project_id: int) -> Project:

@@ -39,6 +39,9 @@ def _near(query: Select[int]) -> Select[int]:
 _OPEN = select(Item.id).where(_HERE, text(OPEN))
 _BEST_FIRST = _OPEN.order_by(Item.priority.desc(), Item.id.desc())
 _BEST_NEAR = _near(_BEST_FIRST)
+_LIKELY = _BEST_FIRST.where(
+    Item.id.in_(_BEST_FIRST.limit(bindparam("near")).scalar_subquery()), _UNSEEN
+).limit(bindparam("count"))
 _BEST_UNTOUCHED = _one(_BEST_FIRST.where(text("answers = 0"), _UNSEEN))
 _BEST = _one(_BEST_FIRST.where(_UNSEEN))
 _BEST_WAITING = _BEST_FIRST.where(_UNSEEN).limit(1).with_for_update(of=Item)
@@ -77,6 +80,13 @@ def next_item(store: Store, actor: Actor, project_id: int) -> Task | None:
         return None
     with store.reading(actor, "next_item") as work:  # outside of the transaction that others wait for
         return task_of(work, lease)
+
+
+def likely_items(work: Work, project_id: int, count: int) -> list[int]:
+    """The open items of highest priority that the actor has not seen, for getting ready; nothing is handed out."""
+    return list(
+        work.scalars(_LIKELY, {"project": project_id, "me": work.annotator_id, "near": _NEAR, "count": count})
+    )
 
 
 def membership(work: Work, project_id: int) -> Membership:

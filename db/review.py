@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select
 
 from db.answers import answers_of, prediction_of, scored, standing, stands, votes
 from db.errors import Conflict, StoreError
 from db.leases import item_of, locked_item
 from db.photos import face_of
-from db.projects import project_row
-from db.responses import unit_columns
+from db.responses import gold_answers, unit_columns
 from db.roles import Actor
 from db.store import Store, Work
 from db.tables import (
-    CLOSED,
     AdjudicatedUnit,
     Adjudication,
     Annotator,
@@ -62,16 +60,11 @@ class Review:
     contradicted: tuple[int, ...]
     """Action units that are present for one and absent for another."""
     adjudication: Answer | None
-
-
-def disputed_items(
-    store: Store, actor: Actor, project_id: int, limit: int = 50, state: ItemState = ItemState.DISPUTED
-) -> list[int]:
-    """Ids of the items on which people disagree, or of another state but open, those worth most first."""
-    with store.reading(actor, "review") as work:
-        project_row(work, project_id)
-        query = select(Item.id).where(Item.project_id == project_id, text(CLOSED), Item.state == state)
-        return list(work.scalars(query.order_by(Item.priority.desc(), Item.id.desc()).limit(limit)))
+    gold: Answer | None
+    note: str | None
+    """Of the last verdict, why an item was set aside among them."""
+    mark: str
+    """Stands for all of this: give it back with a verdict, which is refused when something changed meanwhile."""
 
 
 def review(store: Store, actor: Actor, item_id: int) -> Review:
@@ -93,30 +86,39 @@ def review(store: Store, actor: Actor, item_id: int) -> Review:
             skipped=tuple(work.scalars(select(Response.reason).where(*skips))),
             contradicted=tuple(sorted(n for n, (present, absent) in counts.items() if present and absent)),
             adjudication=adjudications(work, [item_id]).get(item_id),
+            gold=gold_answers(work, [item_id]).get(item_id),
+            note=_note(work, item),
+            mark=_mark(work, item),
         )
 
 
-def adjudicate(store: Store, actor: Actor, item_id: int, answer: Answer, note: str | None = None) -> int:
+def adjudicate(
+    store: Store, actor: Actor, item_id: int, answer: Answer, note: str | None = None, mark: str | None = None
+) -> int:
     """Settle an item: what is answered here holds, the rest stays with the people's answers; returns its id.
 
-    Doing so again supersedes the first time. Raises `StoreError` for an answer that says nothing and `Conflict` for an
-    item that is gold or taken out.
+    Doing so again supersedes the first time. `mark` is that of the `Review` on which this is founded; None does not
+    look. Raises `StoreError` for an answer that says nothing and `Conflict` for an item that is gold or taken out, or
+    has changed since it was reviewed.
     """
     with store.unit_of_work(actor, "adjudicate") as work:
-        item = locked_item(work, item_id)
+        item = _unchanged_item(work, item_id, mark)
         _check_open_to_verdicts(item, answer)
         verdict = _lay_down(work, Adjudication, AdjudicatedUnit, "adjudication_id", item, answer, note)
         item.state = ItemState.SETTLED
         return verdict
 
 
-def set_gold(store: Store, actor: Actor, item_id: int, answer: Answer, note: str | None = None) -> int:
+def set_gold(
+    store: Store, actor: Actor, item_id: int, answer: Answer, note: str | None = None, mark: str | None = None
+) -> int:
     """Make an item a known one, against which people are measured; returns the id of the gold answer.
 
     From then on everybody may get it once, it never trains a network, and what people say of it changes nothing.
+    `mark` as of `adjudicate`.
     """
     with store.unit_of_work(actor, "set_gold") as work:
-        item = locked_item(work, item_id)
+        item = _unchanged_item(work, item_id, mark)
         if item.state != ItemState.GOLD:
             _check_open_to_verdicts(item, answer)
         verdict = _lay_down(work, Gold, GoldUnit, "gold_id", item, answer, note)
@@ -124,10 +126,10 @@ def set_gold(store: Store, actor: Actor, item_id: int, answer: Answer, note: str
         return verdict
 
 
-def send_back(store: Store, actor: Actor, item_id: int) -> None:
-    """Ask one more person, who sees none of the answers so far; the item is open again."""
+def send_back(store: Store, actor: Actor, item_id: int, mark: str | None = None) -> None:
+    """Ask one more person, who sees none of the answers so far; the item is open again. `mark` as of `adjudicate`."""
     with store.unit_of_work(actor, "send_back") as work:
-        item = locked_item(work, item_id)
+        item = _unchanged_item(work, item_id, mark)
         if item.state not in (ItemState.AGREED, ItemState.DISPUTED, ItemState.SETTLED):
             raise Conflict(
                 f"This item cannot be sent back. It is {item.state}. Choose one that has its answers."
@@ -136,10 +138,15 @@ def send_back(store: Store, actor: Actor, item_id: int) -> None:
         item.state = ItemState.OPEN
 
 
-def set_aside(store: Store, actor: Actor, item_id: int, reason: str) -> None:
-    """Take an item out for good: no face, too blurred, not usable. The reason stands in the adjudication's note."""
+def set_aside(store: Store, actor: Actor, item_id: int, reason: str, mark: str | None = None) -> None:
+    """Take an item out: no face, too blurred, not usable. The reason stands in the adjudication's note.
+
+    A verdict brings it back. `mark` as of `adjudicate`. Raises `Conflict` for a person who withdrew consent.
+    """
     with store.unit_of_work(actor, "set_aside") as work:
-        item = locked_item(work, item_id)
+        item = _unchanged_item(work, item_id, mark)
+        if item.state == ItemState.WITHDRAWN:
+            raise Conflict("This item stays as it is. It is withdrawn. Choose another.")
         note = required_text(reason, MAX_NOTE, "The reason")
         _lay_down(work, Adjudication, AdjudicatedUnit, "adjudication_id", item, Answer(), note)
         item.state = ItemState.SET_ASIDE
@@ -170,6 +177,34 @@ def _given(work: Work, item_id: int) -> tuple[GivenAnswer, ...]:
     )
 
 
+def _unchanged_item(work: Work, item_id: int, mark: str | None) -> Item:
+    """The item, locked, on which the reviewer's eyes were."""
+    item = locked_item(work, item_id)
+    if mark is not None and mark != _mark(work, item):
+        raise Conflict(
+            f"This face has changed since you opened it. It is {item.state.replace('_', ' ')} now, with "
+            f"{item.answers} answers. Nothing was stored; open it again and look once more."
+        )
+    return item
+
+
+def _mark(work: Work, item: Item) -> str:
+    """Where an item stands, and the last of each kind of thing that was said of it."""
+    said = ",".join(str(response.id) for response in standing(work, item.id))
+    laid_down = (work.scalar(_last_of(table, item.id)) or 0 for table in (Adjudication, Gold))
+    return "/".join(map(str, (item.state, said, *laid_down)))
+
+
+def _note(work: Work, item: Item) -> str | None:
+    """The note of the verdict that holds."""
+    table: type[Adjudication] | type[Gold] = Gold if item.state == ItemState.GOLD else Adjudication
+    return work.scalar(select(table.note).where(table.id == _last_of(table, item.id).scalar_subquery()))
+
+
+def _last_of(table: type[Adjudication] | type[Gold], item_id: int) -> Select[int]:
+    return select(func.max(table.id)).where(table.item_id == item_id)
+
+
 def _check_open_to_verdicts(item: Item, answer: Answer) -> None:
     if item.state in (ItemState.GOLD, ItemState.WITHDRAWN):
         raise Conflict(f"This item takes no verdict. It is {item.state}. Choose another.")
@@ -187,7 +222,7 @@ def _lay_down(
     note: str | None,
 ) -> int:
     """One more verdict of an item, superseding the one before."""
-    last: Any = work.scalar(select(func.max(table.id)).where(table.item_id == item.id))
+    last: Any = work.scalar(_last_of(table, item.id))
     verdict = table(
         item_id=item.id,
         reviewer_id=work.actor.annotator_id,

@@ -35,6 +35,11 @@ OPERATOR = Actor(None)
 PERMISSIONS: dict[str, Role] = {
     # the page itself, once it knows who somebody is
     "sign_in": Role.ADMIN,
+    "sign_up": Role.ADMIN,
+    "set_password": Role.ADMIN,
+    # one's own account
+    "change_password": Role.ANNOTATOR,
+    "end_sessions": Role.ANNOTATOR,
     # annotating
     "next_item": Role.ANNOTATOR,
     "save_draft": Role.ANNOTATOR,
@@ -44,6 +49,7 @@ PERMISSIONS: dict[str, Role] = {
     "reopen": Role.ANNOTATOR,
     "history": Role.ANNOTATOR,
     "progress": Role.ANNOTATOR,
+    "look": Role.ANNOTATOR,
     # bringing photos in
     "keep_photo": Role.ANNOTATOR,
     "add_image": Role.ANNOTATOR,
@@ -56,6 +62,18 @@ PERMISSIONS: dict[str, Role] = {
     "set_aside": Role.REVIEWER,
     "set_gold": Role.REVIEWER,
     "measure": Role.REVIEWER,
+    "models": Role.REVIEWER,
+    # training and serving models
+    "start_training": Role.ADMIN,
+    "cancel_training": Role.ADMIN,
+    "end_training": Role.ADMIN,
+    "add_version": Role.ADMIN,
+    "compare": Role.ADMIN,
+    "propose": Role.ADMIN,
+    "begin_production": Role.ADMIN,
+    "promote": Role.ADMIN,
+    "force_promotion": Role.ADMIN,
+    "roll_back": Role.ADMIN,
     # running the store
     "add_project": Role.ADMIN,
     "change_project": Role.ADMIN,

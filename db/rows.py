@@ -8,16 +8,18 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, LargeBinary, Table
 
-from db import tables
 from db.columns import UtcDateTime
+from db.registry_tables import TrainingRun  # its module builds on db.tables: with it, all tables are known
 
 T = TypeVar("T")
 
 Values = dict[str, Any]
 """Column -> JSON value: a moment is ISO 8601 in UTC, bytes are base64, the rest is as it is."""
 
-TABLES: dict[str, Table] = {table.name: table for table in tables.Base.metadata.sorted_tables}
-"""Name -> table; a table comes after those it refers to."""
+TABLES: dict[str, Table] = {
+    table.name: table for table in TrainingRun.metadata.sorted_tables if not table.info.get("confidential")
+}
+"""Name -> table; a table comes after those it refers to. Those with passwords are not among them."""
 
 
 def encode(table: Table, values: Mapping[str, Any]) -> Values:

@@ -15,16 +15,22 @@ from db.values import ItemState
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a project is, and the person who asks."""
+class OwnProgress:
+    """How far one person is in a project."""
 
-    items: dict[str, int]
-    """State -> items; every state is there."""
     submitted: int
     """By this person."""
     gold_items: int
     """Known faces this person answered; how well is for reviewers."""
     qualified: bool
+
+
+@dataclass(frozen=True)
+class Progress(OwnProgress):
+    """How far a project is, and the person who asks."""
+
+    items: dict[str, int]
+    """State -> items; every state is there."""
 
     @property
     def total(self) -> int:
@@ -42,15 +48,19 @@ DONE = (ItemState.AGREED, ItemState.DISPUTED, ItemState.SETTLED)
 
 def progress(store: Store, actor: Actor, project_id: int) -> Progress:
     """How far a project is, and oneself in it."""
+    own = own_progress(store, actor, project_id)
+    with store.reading(actor, "progress") as work:
+        return Progress(own.submitted, own.gold_items, own.qualified, _by_state(work, project_id))
+
+
+def own_progress(store: Store, actor: Actor, project_id: int) -> OwnProgress:
+    """Oneself in a project: quick, however large the project is."""
     with store.reading(actor, "progress") as work:
         project_row(work, project_id)
         member = membership_or_none(work, project_id)
-        return Progress(
-            _by_state(work, project_id),
-            member.submitted if member else 0,
-            member.gold_items if member else 0,
-            bool(member and member.qualified_at),
-        )
+        if member is None:
+            return OwnProgress(0, 0, False)
+        return OwnProgress(member.submitted, member.gold_items, member.qualified_at is not None)
 
 
 def stats(store: Store, actor: Actor) -> dict[str, Any]:

@@ -27,6 +27,8 @@ UNFINISHED = "outcome IN ('expired', 'put_back')"
 
 KEPT = {"sqlite_autoincrement": True}
 COMPACT = {"sqlite_with_rowid": False}
+CONFIDENTIAL = COMPACT | {"info": {"confidential": True}}
+"""A table whose rows never leave the database: no event, export or count has them."""
 
 
 def _owned(column: str) -> Mapped[int]:
@@ -148,6 +150,46 @@ class Annotator(Base):
     language: Mapped[str]
     joined_at: Mapped[datetime]
     blocked_at: Mapped[datetime | None]
+
+
+class Credential(Base):
+    """How a local name proves who it is. Neither events nor exports know this table; a backup of SQLite has it."""
+
+    __tablename__ = "credential"
+    __table_args__ = (
+        UniqueConstraint("name_key"),
+        short("name_key", 320),
+        short("password_hash", 300),
+        CheckConstraint("generation >= 1", name="generation"),
+        CONFIDENTIAL,
+    )
+
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), primary_key=True)
+    name_key: Mapped[str]
+    """The name without the difference of capital letters: nobody takes "Ann" beside "ann"."""
+    password_hash: Mapped[str]
+    """Argon2id, with its parameters and salt."""
+    generation: Mapped[int]
+    """Sessions carry it; one more ends them all."""
+    changed_at: Mapped[datetime]
+
+
+class FailedSignIn(Base):
+    """How often a name was tried with a wrong password lately, whether anybody has that name or not."""
+
+    __tablename__ = "failed_sign_in"
+    __table_args__ = (
+        CheckConstraint("length(name_sha256) = 64", name="name_sha256"),
+        CheckConstraint("failures >= 1", name="failures"),
+        Index(None, "last_at"),
+        CONFIDENTIAL,
+    )
+
+    name_sha256: Mapped[str] = mapped_column(primary_key=True)
+    """Of the name's key: people type passwords into the wrong field."""
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
+    locked_until: Mapped[datetime | None]
 
 
 class Project(Base):

@@ -34,7 +34,7 @@ class LabelledFaces:
     """(n, 2, A) the person's left and right, 0-5, NaN unknown"""
     person: NDArray[np.str_]
     """(n,)"""
-    groups: dict[str, NDArray[np.str_]] = field(default_factory=dict)
+    groups: dict[str, NDArray] = field(default_factory=dict)
     """Columns of the catalogue per face, such as gender, age, ethnicity, photo; empty for renders."""
 
     def __len__(self) -> int:

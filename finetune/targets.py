@@ -1,6 +1,7 @@
 """From labels to training targets: soft occurrence, intensity and sentences in several wordings."""
 
 import random
+from collections.abc import Sequence
 
 import torch
 from numpy.typing import NDArray
@@ -37,10 +38,13 @@ def unit_label(number: int, left: float, right: float) -> UnitLabel:
 
 
 class SentenceWriter:
-    """Writes the sentences of a batch from its labels and turns them into token ids."""
+    """Writes the sentences of a batch from its labels and turns them into token ids.
 
-    def __init__(self, words: Words, per_face: int, seed: int) -> None:
-        self.words, self.per_face = words, per_face
+    `numbers` are the action units of the labels' columns; None takes the whole table.
+    """
+
+    def __init__(self, words: Words, per_face: int, seed: int, numbers: Sequence[int] | None = None) -> None:
+        self.words, self.per_face, self.numbers = words, per_face, tuple(numbers or AU_NUMBERS)
         self.rng = random.Random(seed)
 
     def wording(self) -> random.Random | None:
@@ -63,18 +67,21 @@ class SentenceWriter:
         """
         present = {
             n: unit_label(n, float(intensity[0, i]), float(intensity[1, i]))
-            for i, n in enumerate(AU_NUMBERS)
+            for i, n in enumerate(self.numbers)
             if occurrence[i] >= 0.5
         }
         units = self.chosen_units(occurrence)
-        texts = [describe_unit(AU_NUMBERS[i], present.get(AU_NUMBERS[i]), self.wording()) for i in units]
+        texts = [describe_unit(self.numbers[i], present.get(self.numbers[i]), self.wording()) for i in units]
         unknown = bool((occurrence != occurrence).any())
         return units, texts, "" if unknown else describe_face(present, self.wording())
 
-    def targets(self, intensity: Tensor) -> Targets:
-        """(B, 2, A) intensity 0-5 or NaN -> all targets of the batch (on the CPU)."""
+    def targets(self, intensity: Tensor, occurrence: Tensor | None = None) -> Targets:
+        """(B, 2, A) intensity 0-5 or NaN -> all targets of the batch (on the CPU).
+
+        `occurrence` (B, A), 0-1 or NaN, where coders said it apart from the intensity; None derives it.
+        """
         peak = intensity.amax(dim=1)
-        occurrence = soft_occurrence(peak)
+        occurrence = soft_occurrence(peak) if occurrence is None else occurrence
         units, texts, descriptions = [], [], []
         for sides, states in zip(intensity.numpy(), occurrence.numpy(), strict=True):
             chosen, said, description = self.face(sides, states)

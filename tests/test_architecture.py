@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "vlfau": {"vlfau"},
     "db": {"db", "vlfau.action_units", "vlfau.errors", "vlfau.faces"},
     "finetune": {"finetune", "vlfau", "db"},
-    "ui": {"ui", "vlfau", "db", "finetune.jobs"},
+    "ui": {"ui", "vlfau", "db", "finetune.jobs", "finetune.status"},
     "app.py": {"ui", "vlfau", "db", "finetune"},
     "spaces": {"spaces"},
 }

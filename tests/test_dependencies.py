@@ -9,7 +9,10 @@ import pytest
 
 from tests.architecture import ROOT, imports, modules, modules_of_tests
 
-OPTIONAL = {"pillow-heif": "reads HEIC when the user has installed it; its wheels are GPL"}
+OPTIONAL = {
+    "pillow-heif": "reads HEIC when the user has installed it; its wheels are GPL",
+    "av": "reads videos better than OpenCV when the user has installed it; its wheels bundle GPL encoders",
+}
 """Packages that the product may import without requiring them."""
 
 INSTALLED_NAMES = {

@@ -41,6 +41,10 @@ It is uploaded to the machine that runs this page, read into memory, removed fro
 result, with its pictures and files, exists only in your browser; closing the page ends it. Nothing is reported to
 anyone. Photos of others need their consent.
 
+Somebody who signed in may keep a photo, so that people can correct the reading. They are asked what may be done with it
+and whether everybody in it agreed; nothing is chosen beforehand. A code then stands for the person: told this code,
+whoever runs the page takes the photo out again.
+
 ## Limits
 
 - One still picture without the person's resting face: a brow that is low at rest can look like a lowered brow.

@@ -1,4 +1,4 @@
-"""The Analyse page: a photo in, faces and their action units out; nothing of it stays on the server."""
+"""The Analyse page: a photo in, faces and their action units out; nothing of it stays, unless somebody keeps it."""
 
 import io
 import re
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from db.store import Store
 from ui.drop_zone import RESET, drop_zone
 from ui.errors import shown_on_page, told_to_programs
+from ui.keep import READY, Keeping, form_html, keep_form
 from ui.overlay import data_uri
 from ui.result import result_html
 from ui.theme import static_html
@@ -40,6 +42,7 @@ element.addEventListener("click", ({ target }) => {
   const zone = document.querySelector(".vl-drop");
   if (!button || zone.dataset.state) return;
   zone.dataset.state = "reading";
+  globalThis.vlPhoto = null;
   trigger("example", { name: button.dataset.example });
 });
 """
@@ -55,19 +58,20 @@ thinks or intends.</p>
 AI Act bans reading emotions at work and at school, and asks you to tell people elsewhere.
 <a href="./about">Intended use</a></p>
 <p><strong>Your photo is not kept.</strong> It is analysed in memory and removed at once. The result exists only in
-your browser.</p></div>"""
+your browser. Whoever signs in may keep a photo, and is asked for consent first.</p></div>"""
 
 
 class Analysis:
     """What the page and the API do with a photo; asks for the predictor each time and holds no photo."""
 
-    def __init__(self, predictor: Callable[[], "Predictor"]) -> None:
+    def __init__(self, predictor: Callable[[], "Predictor"], store: Store) -> None:
         self.predictor = predictor
+        self.store = store
 
     @shown_on_page
     def show_upload(self, event: gr.EventData) -> tuple[Any, ...]:
         """A photo from the drop zone -> what the page shows."""
-        return self._show(*take_upload({"path": event.path, "orig_name": event.name}))
+        return self._show(*take_upload({"path": event.path, "orig_name": event.name}), may_be_kept=True)
 
     @shown_on_page
     def show_example(self, event: gr.EventData) -> tuple[Any, ...]:
@@ -103,9 +107,12 @@ class Analysis:
         message = no_face_message(image.shape[1], image.shape[0])
         return [dict(failed_record(name, message, config.model_version, config.au_numbers, words))]
 
-    def _show(self, name: str, image: NDArray[np.uint8]) -> tuple[Any, ...]:
-        html = result_html(name, image, self.predictor().predict(image))
-        return gr.update(visible=False), html
+    def _show(self, name: str, image: NDArray[np.uint8], may_be_kept: bool = False) -> tuple[Any, ...]:
+        faces = self.predictor().predict(image)
+        html = result_html(name, image, faces)
+        if not (faces and may_be_kept):
+            return gr.update(visible=False), html, gr.update(visible=False)
+        return gr.update(visible=False), html, gr.update(visible=True, value=form_html(self.store))
 
 
 def examples() -> list[Path]:
@@ -113,9 +120,9 @@ def examples() -> list[Path]:
     return sorted(EXAMPLES.glob("*.jpg"))
 
 
-def build(predictor: Callable[[], "Predictor"]) -> None:
+def build(predictor: Callable[[], "Predictor"], store: Store) -> None:
     """Put the page and its API endpoint `/analyse` into the Blocks around this call."""
-    analysis = Analysis(predictor)
+    analysis = Analysis(predictor, store)
     with gr.Column(elem_id="vl-start") as start:
         static_html(LEAD)
         with gr.Row(equal_height=True):
@@ -124,15 +131,18 @@ def build(predictor: Callable[[], "Predictor"]) -> None:
             with gr.Column(scale=1, min_width=300, visible=bool(examples())):
                 gallery = _examples_gallery()
     result = gr.HTML(apply_default_css=False, js_on_load=_RESULT_SCRIPT, elem_id="vl-result")
+    form = keep_form()
     static_html(NOTICE)
 
-    shown = [start, result]
+    shown = [start, result, form]
     private: dict[str, Any] = {"api_visibility": "private"}
     heavy = {"show_progress": "hidden", **private, **QUEUE}
     photo = zone.photo(analysis.show_upload, None, shown, **heavy)
     example = gallery.example(analysis.show_example, None, shown, **heavy)
     for shown_photo in (photo, example):
         shown_photo.failure(None, None, None, js=RESET, **private)
+    kept = form.keep(Keeping(predictor, store).keep, None, form, **heavy)
+    kept.failure(None, None, None, js=READY, **private)
     result.again(_start_again, None, shown, queue=False, show_progress="hidden", **private)
     gr.api(analysis.analyse, api_name="analyse", **QUEUE)
 
@@ -167,4 +177,4 @@ def _thumbnail(path: Path) -> str:
 
 
 def _start_again() -> tuple[Any, ...]:
-    return gr.update(visible=True), ""
+    return gr.update(visible=True), "", gr.update(visible=False)

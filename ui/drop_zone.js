@@ -17,6 +17,7 @@ async function send(file) {
     // The server keeps equal files under equal names, and removes each when it has been read: let no two be equal.
     const { path } = await upload(new File([file], `${crypto.getRandomValues(new Uint32Array(4)).join("")}.photo`, file));
     zone.dataset.state = "reading";
+    globalThis.vlPhoto = file; // for keep.js, which sends it again when somebody wants it kept
     trigger("photo", { path, name: file.name });
   } catch {
     delete zone.dataset.state; // Gradio has said why

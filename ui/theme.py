@@ -5,10 +5,18 @@ from pathlib import Path
 
 import gradio as gr
 
-STYLESHEET = Path(__file__).with_name("style.css")
+STYLESHEETS = sorted(
+    Path(__file__).parent.glob("*.css"), key=lambda path: (path.name != "style.css", path.name)
+)
+"""That of all pages first, then those of single ones."""
 
-PAGES = {"Analyse": "./", "About": "./about"}
+PAGES = {"Analyse": "./", "Annotate": "./annotate", "Review": "./review", "About": "./about"}
 """Title of each page and its address from any other page, in the order of the navigation."""
+
+FOR_REVIEWERS = {"Review"}
+"""Pages that others have no use for; their handlers check the role, the link is only hidden."""
+
+_HEAD_SCRIPT = Path(__file__).with_name("head.js").read_text("utf-8")
 
 # Three bars and the line they are measured against; a drawn face would have an expression.
 _MARK = (
@@ -53,16 +61,19 @@ THEME = gr.themes.Default(
 
 
 def head(current: str) -> gr.HTML:
-    """Name and navigation; `current` is one of PAGES."""
+    """Name, navigation and, when the browser has asked, who is signed in; `current` is a page's title."""
     links = "".join(
-        f'<a href="{address}"{" aria-current=page" if title == current else ""}>{escape(title)}</a>'
+        f'<a href="{address}"{" aria-current=page" if title == current else ""}'
+        f"{' hidden data-role=reviewer' if title in FOR_REVIEWERS else ''}>{escape(title)}</a>"
         for title, address in PAGES.items()
     )
     return gr.HTML(
         f'<header class="vl-head"><a class="vl-brand" href="./">{_MARK}<span>VL-FAU</span></a>'
-        f'<nav class="vl-nav" aria-label="Pages">{links}</nav></header>',
+        f'<nav class="vl-nav" aria-label="Pages">{links}</nav>'
+        f'<a class="vl-who" href="./account"{" aria-current=page" if current == "Account" else ""}>Sign in</a>'
+        "</header>",
         apply_default_css=False,
-        js_on_load=None,
+        js_on_load=_HEAD_SCRIPT,
     )
 
 

@@ -1,56 +1,51 @@
-"""The command line: `python -m vlfau predict` for photos and folders, `python -m vlfau info` for the model's card."""
+"""The command line, `python -m vlfau`: predict photos and videos, join part files, show the model's card."""
 
 import argparse
 import logging
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from vlfau.errors import ImageError, NoFaceError, VLFAUError
-from vlfau.records import (
-    FORMATS,
-    Record,
-    RecordWriter,
-    columns,
-    failed_record,
-    no_face_message,
-    photo_records,
-)
+from vlfau.errors import VLFAUError
+from vlfau.records import FORMATS, WORDLESS_FORMATS
+from vlfau.sharding import Worker
+from vlfau.targets import Target, form_of, leave_stdout
+
+NOTHING_STARTED, INTERRUPTED = 2, 130
+"""Exit codes beside those of `vlfau.runs`."""
 
 if TYPE_CHECKING:  # loading these takes seconds; `--help` should not
-    from vlfau.predictor import Predictor
-
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif"})
-"""What counts as a photo in a folder; a file that is named itself is tried whatever its name."""
+    from vlfau.pipeline import Pipeline
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and options."""
-    parser = argparse.ArgumentParser(prog="python -m vlfau", description="Facial action units from photos.")
+    parser = argparse.ArgumentParser(
+        prog="python -m vlfau", description="Facial action units from photos and videos."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     predict = commands.add_parser(
         "predict",
-        help="find the faces in photos and write their action units",
-        description="Writes one record per face. "
-        "Exit code: 0, 1 when a photo could not be read, 2 when nothing could start.",
+        help="find the faces in photos and videos and write their action units",
+        description="Writes one record per face. Exit code: 0; 1 when a file could not be read, or not to its end; "
+        "2 when nothing could start; 3 when it had to stop in the middle (--resume goes on); 130 when interrupted.",
     )
-    predict.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a photo, or a folder with all photos below it"
+    _add_predict_options(predict)
+    join = commands.add_parser(
+        "join",
+        help="make one file of the part files that several processes wrote",
+        description="Makes one file of a folder of part files. Exit code: 0, or 2 when parts are missing.",
     )
-    predict.add_argument(
-        "--out", type=Path, metavar="FILE", help="where to write; standard output unless given"
-    )
-    predict.add_argument("--format", choices=FORMATS, help="default: csv when FILE ends in .csv, else jsonl")
-    predict.add_argument(
-        "--words",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="sentences too, in jsonl and csv (default: yes)",
-    )
+    join.add_argument("folder", type=Path, metavar="FOLDER", help="the --out of `predict`")
+    join.add_argument("--out", type=Path, metavar="FILE", required=True, help="the file to write")
     info = commands.add_parser("info", help="print the model's card", description="Prints the model's card.")
+    for command in (predict, join):
+        command.add_argument(
+            "--format",
+            choices=FORMATS,
+            help="default: csv or parquet when FILE ends in .csv or .parquet, else jsonl",
+        )
     for command in (predict, info):
         command.add_argument(
             "--model",
@@ -60,31 +55,67 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_predict_options(predict: argparse.ArgumentParser) -> None:
+    predict.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a photo, a video, a folder with all below it, a zip archive, or a pattern in quotes ('clips/**/*.mp4')",
+    )
+    predict.add_argument(
+        "--out",
+        metavar="FILE",
+        help="where to write; standard output unless given. A folder (FOLDER/) gets Parquet part files",
+    )
+    predict.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the same command where it was stopped: what is finished is kept",
+    )
+    predict.add_argument(
+        "--words", action=argparse.BooleanOptionalAction, default=True, help="sentences too (default: yes)"
+    )
+    predict.add_argument(
+        "--every", type=_above_zero, default=1, metavar="N", help="of videos, look at every N-th picture"
+    )
+    predict.add_argument(
+        "--detect-every",
+        type=_above_zero,
+        default=10,
+        metavar="N",
+        help="of videos, search every N-th picture for new faces and follow them in between (default: 10)",
+    )
+    predict.add_argument(
+        "--batch",
+        type=_above_zero,
+        default=16,
+        metavar="N",
+        help="faces that go through the network at once (default: 16)",
+    )
+
+
+def _above_zero(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        return _predict(options) if options.command == "predict" else _info(options)
+        return {"predict": _predict, "join": _join, "info": _info}[options.command](options)
     except VLFAUError as error:
         print(error, file=sys.stderr)
-        return 2
+        return NOTHING_STARTED
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # the reader, `head` for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_stdout()
         return 1
-
-
-def photos_at(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and of folders all photos below them in order of their paths; each once."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES and file.is_file()
-            )
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -94,78 +125,33 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
+def _join(options: argparse.Namespace) -> int:
+    from vlfau.runs import join_parts
+
+    join_parts(options.folder, options.out, form_of(options.out, options.format))
+    return 0
+
+
 def _predict(options: argparse.Namespace) -> int:
-    photos = photos_at(options.paths)
-    if not photos:
-        raise ImageError(
-            f"There is no photo to read. Found none below {', '.join(map(str, options.paths))}. "
-            f"Give a photo, or a folder that has some ({', '.join(sorted(PHOTO_SUFFIXES))})."
-        )
-    form = options.format or ("csv" if options.out and options.out.suffix.lower() == ".csv" else "jsonl")
-    words = options.words and form in ("jsonl", "csv")
-    with _output(options.out) as out:
-        return _predict_photos(photos, _load(options.model), out, form, words)
+    from vlfau.runs import predict_in_parts, predict_to_stream
+    from vlfau.sources import find_sources
+
+    worker = Worker.from_environment()
+    target = Target.of(options.out, options.format, worker, options.resume)
+    sources = find_sources(options.paths)
+    words = options.words and target.form not in WORDLESS_FORMATS
+    pipeline = _pipeline(options, words, worker)
+    if target.folder is None:
+        return predict_to_stream(sources, pipeline, target)
+    return predict_in_parts(sources, pipeline, target, options.resume, worker)
 
 
-def _predict_photos(
-    photos: Sequence[Path], predictor: "Predictor", out: TextIO, form: str, words: bool
-) -> int:
-    from tqdm import tqdm
+def _pipeline(options: argparse.Namespace, words: bool, worker: Worker) -> "Pipeline":
+    import torch
 
-    unread = 0
-    writer = RecordWriter(out, form, columns(predictor.checkpoint.config.au_numbers, words))
-    for photo in tqdm(photos, unit="photo", file=sys.stderr, disable=None):
-        try:
-            records = _read_and_predict(photo, predictor, words)
-        except ImageError as error:
-            unread += 1
-            tqdm.write(f"{photo}: {error}", file=sys.stderr)
-            records = [_failed(photo, error, predictor, words)]
-        for record in records:
-            writer.write(record)
-        out.flush()
-    if unread:
-        print(
-            f"{unread} of {len(photos)} photo{'s' * (len(photos) > 1)} could not be read: success 0 in the output.",
-            file=sys.stderr,
-        )
-    return 1 if unread else 0
-
-
-def _read_and_predict(photo: Path, predictor: "Predictor", words: bool) -> list[Record]:
-    from vlfau.images import read_image
-
-    image = read_image(photo)
-    try:
-        faces = predictor.predict(image, words=words)
-        if not faces:
-            raise NoFaceError(no_face_message(image.shape[1], image.shape[0]))
-    except NoFaceError as error:
-        return [_failed(photo, error, predictor, words)]
-    return photo_records(str(photo), faces, words)
-
-
-def _failed(photo: Path, error: VLFAUError, predictor: "Predictor", words: bool) -> Record:
-    config = predictor.checkpoint.config
-    return failed_record(str(photo), str(error), config.model_version, config.au_numbers, words)
-
-
-def _load(model: str | None) -> "Predictor":
+    from vlfau.pipeline import Pipeline, Settings
     from vlfau.predictor import Predictor
 
-    return Predictor.load(model)
-
-
-@contextmanager
-def _output(path: Path | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    try:
-        file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise ImageError(
-            f"The results cannot be written. Opening '{path}' failed: {error.strerror}. Give another FILE to --out."
-        ) from error
-    with file:
-        yield file
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    predictor = Predictor.load(options.model, f"cuda:{worker.local_rank % gpus}" if gpus else "cpu")
+    return Pipeline(predictor, Settings(words, options.every, options.detect_every, options.batch))

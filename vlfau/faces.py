@@ -74,3 +74,7 @@ class FaceFinder(Protocol):
     def find(self, image: NDArray[np.uint8]) -> list[Face]:
         """All faces in an upright RGB image (H, W, 3) uint8, largest first; empty when there is none."""
         ...
+
+    def follow(self, image: NDArray[np.uint8], face: Face) -> Face | None:
+        """The same face in the next picture of a video, or None when it is not surely there any more."""
+        ...

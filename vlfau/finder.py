@@ -34,7 +34,16 @@ WEAK_SCORE = 0.6
 SURE_PRESENCE = 0.99
 """Asked of weak candidates and of other rolls: on smooth random texture 6 of 300 meshes reached it."""
 
+FOLLOWING_LOOKS = 2
+"""Of the mesh, to follow a face from one picture of a video to the next."""
+
+FOLLOWING_MISFIT = 1.1
+"""A face that never fits well may misfit so many times as much as in the picture before."""
+
 _RIGHT_EYE, _LEFT_EYE = 33, 263
+
+LeaningSquare = tuple[tuple[float, float], float, float]
+"""Middle (x, y) and side in photo px, and roll in degrees clockwise in the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +89,21 @@ class MediaPipeFinder:
         mesh = self._fit_mesh(Pyramid(image), candidate, ())
         return None if mesh is None else mesh.landmarks_px
 
+    def follow(self, image: NDArray[np.uint8], face: Face) -> Face | None:
+        """The same face in the next picture of a video, by the mesh alone, or None when that leaves any doubt.
+
+        The look begins where the landmarks were. The score stays the detector's of when the face was last found.
+        """
+        mesh = self._look(Pyramid(image), _own_square(face.landmarks_px.astype(np.float64)), FOLLOWING_LOOKS)
+        largest = min(LARGEST_MISFIT, max(CERTAIN_MISFIT, FOLLOWING_MISFIT * shape_misfit(face.landmarks_px)))
+        if mesh.presence < LOWEST_PRESENCE or mesh.misfit > largest:
+            return None
+        found = _as_face(image, mesh, face.score)
+        return found if _same_face(found, face) else None
+
     def _face(self, image: NDArray[np.uint8], photo: Pyramid, candidate: Candidate) -> Face | None:
         mesh = self._fit_mesh(photo, candidate, OTHER_ROLLS_DEG)
-        if mesh is None:
-            return None
-        landmarks = mesh.landmarks_px
-        low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
-        box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        pose = head_pose(landmarks)
-        warnings = quality_warnings(image, landmarks, box, pose, candidate.score, mesh.presence)
-        return Face(box, candidate.score, landmarks, pose, warnings)
+        return None if mesh is None else _as_face(image, mesh, candidate.score)
 
     def _fit_mesh(self, photo: Pyramid, candidate: Candidate, rolls_deg: tuple[float, ...]) -> Mesh | None:
         """The mesh in a candidate's square, or None when there is no face that a mesh fits.
@@ -116,7 +130,11 @@ class MediaPipeFinder:
         0.60 % of the eyes' outer distance over small turns and shifts of 60 photos, against 0.11 % with them.
         """
         square = (candidate.x, candidate.y), candidate.side_px * margin, candidate.roll_deg + turn_deg
-        for _ in range(3):
+        return self._look(photo, square, 3)
+
+    def _look(self, photo: Pyramid, square: LeaningSquare, times: int) -> Mesh:
+        """The mesh in a square, then in the square that its own landmarks ask for, and so on."""
+        for _ in range(times):
             view = square_transform(*square, MESH_VIEW_PX)
             points, presence = self._graphs.mesh(photo.view(view, MESH_VIEW_PX))
             landmarks = _back_to_photo(points, view)
@@ -124,7 +142,16 @@ class MediaPipeFinder:
         return Mesh(landmarks.astype(np.float32), presence, shape_misfit(landmarks))
 
 
-def _own_square(landmarks: NDArray[np.float64]) -> tuple[tuple[float, float], float, float]:
+def _as_face(image: NDArray[np.uint8], mesh: Mesh, score: float) -> Face:
+    landmarks = mesh.landmarks_px
+    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    pose = head_pose(landmarks)
+    warnings = quality_warnings(image, landmarks, box, pose, score, mesh.presence)
+    return Face(box, score, landmarks, pose, warnings)
+
+
+def _own_square(landmarks: NDArray[np.float64]) -> LeaningSquare:
     """Middle, side and roll (degrees) of the square with margin in which these landmarks stand upright."""
     across = landmarks[_LEFT_EYE, :2] - landmarks[_RIGHT_EYE, :2]
     roll = math.degrees(math.atan2(across[1], across[0]))

@@ -47,6 +47,19 @@ class FacePrediction:
     model_version: str
 
 
+@dataclass(frozen=True, eq=False)
+class AlignedFace:
+    """A found face made ready for the network, after which its photo can be let go."""
+
+    face: Face
+    chip: np.ndarray
+    """(S, S, 3) uint8 RGB."""
+    chip_transform: np.ndarray
+    """(2, 3) float64 similarity, photo px -> chip px."""
+    landmarks: np.ndarray
+    """(478, 3) float32 in chip units."""
+
+
 class Predictor:
     """Holds a checkpoint and a face finder; give it upright RGB photos.
 
@@ -88,19 +101,30 @@ class Predictor:
         self, found: Sequence[tuple[np.ndarray, Face]], words: bool = True, batch_size: int = 16
     ) -> list[FacePrediction]:
         """Faces of any photos, in batches; the same answer as one at a time, to float precision."""
+        return self.predict_aligned([self.align(image, face) for image, face in found], words, batch_size)
+
+    def align(self, image: np.ndarray, face: Face) -> AlignedFace:
+        """Cut the chip of a face out of its photo; raises NoFaceError when the landmarks are no face."""
         size = self.checkpoint.config.chip_size_px
+        transform = chip_transform(face.landmarks_px, size)
+        return AlignedFace(
+            face, make_chip(image, transform, size), transform, chip_landmarks(face.landmarks_px)
+        )
+
+    def predict_aligned(
+        self, faces: Sequence[AlignedFace], words: bool = True, batch_size: int = 16
+    ) -> list[FacePrediction]:
+        """One prediction per face, in the order given."""
+        version = self.checkpoint.config.model_version
         results: list[FacePrediction] = []
-        for start in range(0, len(found), batch_size):
-            part = found[start : start + batch_size]
-            transforms = [chip_transform(face.landmarks_px, size) for _, face in part]
-            chips = [make_chip(image, t, size) for (image, _), t in zip(part, transforms, strict=True)]
-            landmarks = [chip_landmarks(face.landmarks_px) for _, face in part]
-            said = self._run(np.stack(chips), np.stack(landmarks), words)
-            for (_, face), transform, chip, (units, description, evidence) in zip(
-                part, transforms, chips, said, strict=True
+        for start in range(0, len(faces), batch_size):
+            part = faces[start : start + batch_size]
+            chips, landmarks = np.stack([face.chip for face in part]), np.stack([f.landmarks for f in part])
+            for one, (units, description, evidence) in zip(
+                part, self._run(chips, landmarks, words), strict=True
             ):
-                version = self.checkpoint.config.model_version
-                results.append(FacePrediction(face, units, description, evidence, chip, transform, version))
+                found = (one.face, units, description, evidence, one.chip, one.chip_transform, version)
+                results.append(FacePrediction(*found))
         return results
 
     @torch.inference_mode()

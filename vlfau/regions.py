@@ -5,8 +5,10 @@ so brows, lids, nose, mouth and chin of an upright face lie at known places. x g
 downwards.
 """
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the pages draw the regions before torch is loaded
+    from torch import Tensor
 
 Ellipse = tuple[float, float, float, float]
 """Centre x, centre y, half width, half height, in chip units."""
@@ -46,8 +48,10 @@ REGIONS: dict[int, tuple[Ellipse, ...]] = {
 }
 
 
-def region_prior(numbers: tuple[int, ...], grid: int) -> Tensor:
+def region_prior(numbers: tuple[int, ...], grid: int) -> "Tensor":
     """(A, grid, grid) in 0-1: 1 inside the unit's region, falling off smoothly to 0 outside."""
+    import torch
+
     at = (torch.arange(grid) + 0.5) / grid
     y, x = torch.meshgrid(at, at, indexing="ij")
     maps = []

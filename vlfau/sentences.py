@@ -7,6 +7,7 @@ A wording is a template: `{s}` becomes "" for both sides or " left"/" right" for
 face.
 """
 
+import math
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -119,7 +120,7 @@ NOTHING = ("none of the listed face movements is visible", "no listed face movem
 
 @dataclass(frozen=True)
 class UnitLabel:
-    """What is known of one present action unit: intensity 0.5-5 (A to E) and the side it is seen on."""
+    """What is known of one present action unit: intensity 0.5-5 (A to E, NaN unknown) and the side it is seen on."""
 
     intensity: float = 3.0
     side: Side = "both"
@@ -147,6 +148,8 @@ def _choose(options: tuple[str, ...], rng: random.Random | None) -> str:
 
 
 def _degree(number: int, intensity: float) -> str:
+    if math.isnan(intensity):
+        return ""
     letter = intensity_letter(max(intensity, 0.5)) or "A"
     return (CLOSED_BY_DEGREE if number == 43 else DEGREES)[letter]
 

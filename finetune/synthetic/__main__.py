@@ -44,6 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     examples.add_argument("--out", type=Path, required=True, help="folder for the photos and their licence")
     examples.add_argument("--tests", type=Path, help="folder for the test photos face.jpg and group.jpg")
     examples.set_defaults(run=_examples)
+
+    guidelines = commands.add_parser("guidelines", help="write the pictures of the guidelines")
+    guidelines.add_argument("--data", type=Path, required=True, help="folder with face_rig/ and faces/")
+    guidelines.add_argument(
+        "--out", type=Path, required=True, help="folder for the pictures and their licence"
+    )
+    guidelines.set_defaults(run=_guidelines)
+
+    starter = commands.add_parser("starter", help="write the first faces of an empty store")
+    starter.add_argument("--data", type=Path, required=True, help="folder with face_rig/ and faces/")
+    starter.add_argument("--out", type=Path, required=True, help="folder for the faces, labels and licence")
+    starter.set_defaults(run=_starter)
     return parser
 
 
@@ -75,6 +87,18 @@ def _examples(options: argparse.Namespace) -> None:
     write_examples(options.data, options.out)
     if options.tests:
         write_test_photos(options.data, options.tests)
+
+
+def _guidelines(options: argparse.Namespace) -> None:
+    from finetune.synthetic.guidelines import write_guideline_pictures
+
+    write_guideline_pictures(options.data, options.out)
+
+
+def _starter(options: argparse.Namespace) -> None:
+    from finetune.synthetic.starter import write_starter
+
+    write_starter(options.data, options.out)
 
 
 if __name__ == "__main__":

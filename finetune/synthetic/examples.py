@@ -1,5 +1,6 @@
 """Example photos for the product's page and its tests: renders of synthetic persons that may be published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ class Example:
 
     name: str
     person: str
-    units: dict[int, float]
+    units: dict[int | str, float]
     zoom: float = 1.12
     lowered: float = 0.16
     """How far the face is moved down, in eye distances, so that the photo's lower edge stays out of the picture."""
@@ -81,29 +82,29 @@ _GROUP_PLACES = ((0, 40, 300), (290, 150, 230), (505, 20, 340), (830, 180, 200),
 
 def write_examples(data: Path, out: Path) -> list[Path]:
     """Write one JPEG per example and LICENSE.txt to `out`; return the JPEGs. Raises `DataError` on other data."""
-    gallery = _Gallery(data)
+    gallery = Gallery(data, EXAMPLES)
     out.mkdir(parents=True, exist_ok=True)
     (out / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
-    return [_save(gallery.render(example, SIZE_PX), out / f"{example.name}.jpg") for example in EXAMPLES]
+    return [save(gallery.render(example, SIZE_PX), out / f"{example.name}.jpg") for example in EXAMPLES]
 
 
 def write_test_photos(data: Path, out: Path) -> list[Path]:
     """Write `face.jpg` (one large face) and `group.jpg` (five faces of different size) for the tests to `out`."""
-    gallery = _Gallery(data)
+    gallery = Gallery(data, EXAMPLES)
     out.mkdir(parents=True, exist_ok=True)
     (out / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
     group = Image.new("RGB", (LARGE_PX, 400), (128, 132, 138))
     for example, (left, top, side) in zip(EXAMPLES[:5], _GROUP_PLACES, strict=True):
         group.paste(Image.fromarray(gallery.render(example, SIZE_PX)).resize((side, side)), (left, top))
     face = gallery.render(_FACE, LARGE_PX)
-    return [_save(face, out / "face.jpg"), _save(np.asarray(group), out / "group.jpg")]
+    return [save(face, out / "face.jpg"), save(np.asarray(group), out / "group.jpg")]
 
 
-class _Gallery:
-    """The persons of the examples, fitted."""
+class Gallery:
+    """The persons of some examples, fitted; raises `DataError` when they are not in the data."""
 
-    def __init__(self, data: Path) -> None:
-        wanted = {example.person for example in EXAMPLES}
+    def __init__(self, data: Path, examples: Sequence[Example]) -> None:
+        wanted = {example.person for example in examples}
         photos = [photo for photo in read_photos(data, "train") if photo.person in wanted]
         self._data = data
         self._rig = Rig.load(data / RIG_FILE)
@@ -112,7 +113,7 @@ class _Gallery:
         if missing:
             raise DataError(
                 f"The persons of the examples are not all there. Missing in {data}: {', '.join(sorted(missing))}. "
-                "Use the shared data or name other persons in EXAMPLES."
+                "Use the shared data or name other persons for the examples."
             )
 
     def render(self, example: Example, size_px: int) -> NDArray[np.uint8]:
@@ -134,6 +135,7 @@ class _Gallery:
         return render(self._rig, batch, scene, size_px).picture(0)
 
 
-def _save(picture: NDArray[np.uint8], path: Path) -> Path:
+def save(picture: NDArray[np.uint8], path: Path) -> Path:
+    """Write a picture as JPEG; returns the path."""
     Image.fromarray(picture).save(path, quality=QUALITY, optimize=True)
     return path

@@ -1,10 +1,12 @@
 """How quick the queue is as it grows, and what twenty people who submit at once wait for, on SQLite, in one run.
 
     python tests/benchmarks/store.py --items 10000 100000 1000000 --writers 20
+    python tests/benchmarks/store.py --http
 
 A database of that size is filled by hand: half as many answers as items by 200 annotators, the top of the queue begun,
 one hundred known faces. All items share one prediction of 22 action units, so that filling takes minutes and not hours.
 Then random annotators take a face and answer all of it; and one who is 5,000 faces ahead of everybody takes a face.
+Last, real annotators work over HTTP with the running app (`tests/benchmarks/annotators.py`); `--http` does only that.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from db.responses import submit  # noqa: E402
 from db.roles import OPERATOR, Actor  # noqa: E402
 from db.store import Store  # noqa: E402
 from db.values import Answer, Occurrence, UnitAnswer  # noqa: E402
+from tests.benchmarks.annotators import annotators  # noqa: E402
 from vlfau.action_units import AU_NUMBERS  # noqa: E402
 
 ANNOTATORS = 200
@@ -278,20 +281,9 @@ def write(
     results.put((responses, seconds))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--rounds", type=int, default=300, help="faces taken and answered at each size")
-    parser.add_argument("--writers", type=int, default=20, help="processes that submit at once; 0 for none")
-    parser.add_argument("--each", type=int, default=20, help="answers of each of them")
-    parser.add_argument("--pause", type=float, default=1.0, help="longest pause between two answers, in s")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench-store.json")
-    options = parser.parse_args(arguments)
-    report: dict[str, Any] = {
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "queue": {},
-    }
+def measure_queue(options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of the store alone, printed as they come."""
+    report: dict[str, Any] = {"queue": {}}
     for items in options.items:
         folder = Path(tempfile.mkdtemp(prefix="vlfau-bench-"))
         project, filled = timed(fill, folder, items)
@@ -309,6 +301,42 @@ def main(arguments: list[str] | None = None) -> None:
         shutil.rmtree(folder)
     slowest = max(sizes["next"]["p95_ms"] for sizes in report["queue"].values())
     print(f"goal: next p95 under {NEXT_GOAL_MS:.0f} ms; largest {slowest:.1f} ms")
+    return report
+
+
+def measure_http(options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of annotators over HTTP; raises when an answer was lost or stored twice."""
+    with tempfile.TemporaryDirectory(prefix="vlfau-bench-") as folder:
+        seconds, counts = annotators(Path(folder), options.annotators, options.each, options.http_pause)
+    latency = Latency.of(seconds)
+    print(f"{options.annotators} annotators over HTTP: submit and next {latency}")
+    print("    " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    print(f"goal: submit p95 under {SUBMIT_GOAL_MS:.0f} ms; {latency.p95_ms:.1f} ms")
+    if counts["lost"] or counts["doubled"] or counts["action units lost"]:
+        raise SystemExit("Answers were lost or doubled.")
+    return {"http": counts | {"submit": vars(latency)}}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=300, help="faces taken and answered at each size")
+    parser.add_argument("--writers", type=int, default=20, help="processes that submit at once; 0 for none")
+    parser.add_argument("--each", type=int, default=20, help="answers of each of them")
+    parser.add_argument("--pause", type=float, default=1.0, help="longest pause between two answers, in s")
+    parser.add_argument("--http", action="store_true", help="only the annotators over HTTP")
+    parser.add_argument("--annotators", type=int, default=20, help="processes over HTTP; 0 for none")
+    parser.add_argument("--http-pause", type=float, default=4.0, help="longest pause of these, in s")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench-store.json")
+    options = parser.parse_args(arguments)
+    report: dict[str, Any] = {
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+    }
+    if not options.http:
+        report |= measure_queue(options)
+    if options.annotators:
+        report |= measure_http(options)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from db.columns import Base
 from db.migrate import upgrade
-from db.rows import TABLES
 from db.store import Store
 from tests.db.laboratory import Clock, Lab
 
@@ -48,7 +48,8 @@ def store(request, tmp_path, clock) -> Iterator[Store]:
         url = request.getfixturevalue("empty_postgres")
         opened = Store(url, tmp_path, clock, random.Random(0))
         with opened._engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE"))
+            tables = ", ".join(Base.metadata.tables)
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     yield opened
     opened.close()
 

@@ -1,14 +1,16 @@
 """Tests of `python -m db`: every command once, and what it says when it cannot."""
 
+import io
 import json
 
 import pytest
 
 from db.annotators import list_annotators
 from db.cli import main
+from db.passwords import sign_in
 from db.responses import submit
 from db.roles import OPERATOR, Role
-from db.store import Store
+from db.store import REVISION, Store
 from tests.db.laboratory import Lab, marks
 
 
@@ -42,7 +44,7 @@ def test_before_upgrade_it_says_what_to_do(run):
     code, out, error = run("stats")
     assert (code, out) == (1, "")
     assert error.startswith(
-        "error: The database does not fit this code. Its schema is missing; 0002 is needed."
+        f"error: The database does not fit this code. Its schema is missing; {REVISION} is needed."
     )
 
 
@@ -88,6 +90,23 @@ def test_check_finds_a_file_too_many(run, filled, tmp_path):
     code, out, _ = run("check", "--json")
     assert (code, json.loads(out)[0]["kind"]) == (1, "file without row")
     assert run("check", "--remove-orphans")[:2] == (0, "1 files were removed.\n0 problems were found.\n")
+
+
+def test_a_password_is_read_and_never_shown(run, filled, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("four horses and a battery\n"))
+    shown = run("password", "ann")
+    assert shown == (0, "ann has a new password, and is signed out everywhere.\n", "")
+    assert sign_in(filled.store, "ann", "four horses and a battery").person.name == "ann"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "message"),
+    [("ann", "short", "10 are needed"), ("nobody", "x" * 5 + "four horses", "Nobody")],
+)
+def test_a_password_that_cannot_be_changes_nothing(run, filled, monkeypatch, name, typed, message):
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    code, _, error = run("password", name)
+    assert (code, message in error) == (1, True)
 
 
 def test_role_and_projects(run, filled):

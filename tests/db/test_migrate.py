@@ -14,7 +14,7 @@ from db.migrate import upgrade
 from db.queue import next_item
 from db.responses import history
 from db.roles import OPERATOR
-from db.store import Store
+from db.store import REVISION, Store
 
 OLD = Path(__file__).parent / "revision_0001.sql"
 """A database of the first schema, as SQL: three faces; drafts, an undo, a skip, an adjudication, a known answer."""
@@ -39,7 +39,7 @@ def rows(database):
 
 
 def test_an_old_database_is_refused_until_it_is_upgraded(old, tmp_path):
-    with pytest.raises(SchemaError, match="Its schema is 0001; 0002 is needed"):
+    with pytest.raises(SchemaError, match=f"Its schema is 0001; {REVISION} is needed"):
         Store(folder=tmp_path)
 
 

@@ -8,11 +8,13 @@ import pytest
 from db.consensus import consensus
 from db.errors import Conflict, NotAllowed, NotFound, StoreError
 from db.judgements import judgements
-from db.measures import as_json, measure, verdicts
-from db.responses import skip, submit
-from db.review import adjudicate, disputed_items, review, send_back, set_aside, set_gold
+from db.measures import as_json, count_answers, measure, verdicts
+from db.people import withdraw
+from db.responses import skip, submit, undo
+from db.review import adjudicate, review, send_back, set_aside, set_gold
 from db.roles import OPERATOR, Role
 from db.values import Answer, ItemState, Occurrence, UnitAnswer
+from db.worklist import listed_items
 from tests.db.laboratory import Lab, marks
 
 
@@ -29,6 +31,10 @@ def disputed(lab):
     return item
 
 
+def disputed_items(lab, rev):
+    return [item.item_id for item in listed_items(lab.store, rev, lab.project)]
+
+
 def holds(lab):
     """Item id -> number -> what holds."""
     with lab.store.reading(OPERATOR, "measure") as work:
@@ -37,7 +43,7 @@ def holds(lab):
 
 class TestReview:
     def test_what_people_disagree_on_is_shown_side_by_side(self, lab, rev, disputed):
-        assert disputed_items(lab.store, rev, lab.project) == [disputed]
+        assert disputed_items(lab, rev) == [disputed]
         seen = review(lab.store, rev, disputed)
         assert seen.contradicted == (12,)
         assert [one.answer.occurrences[12] for one in seen.answers] == ["present", "absent"]
@@ -69,11 +75,11 @@ class TestReview:
         send_back(lab.store, rev, disputed)
         assert lab.next(lab.person("ann")) is None
         assert lab.answer(lab.person("cy"), AU12="present") == disputed
-        assert disputed_items(lab.store, rev, lab.project) == [disputed]
+        assert disputed_items(lab, rev) == [disputed]
 
     def test_set_aside_is_out_of_everything(self, lab, rev, disputed):
         set_aside(lab.store, rev, disputed, "not a face")
-        assert disputed_items(lab.store, rev, lab.project) == []
+        assert disputed_items(lab, rev) == []
         assert holds(lab) == {}
 
     @pytest.mark.parametrize("verb", [adjudicate, set_gold])
@@ -88,6 +94,42 @@ class TestReview:
             adjudicate(lab.store, rev, disputed, marks(AU12="present"))
         with pytest.raises(Conflict, match="cannot be sent back"):
             send_back(lab.store, rev, disputed)
+
+    def test_a_verdict_on_what_has_changed_is_refused(self, lab, rev, disputed, count):
+        seen = review(lab.store, rev, disputed)
+        other = lab.person("other", Role.REVIEWER)
+        adjudicate(lab.store, other, disputed, marks(AU12="absent"), mark=seen.mark)
+        too_late = (
+            lambda: adjudicate(lab.store, rev, disputed, marks(AU12="present"), mark=seen.mark),
+            lambda: set_gold(lab.store, rev, disputed, marks(AU12="present"), mark=seen.mark),
+            lambda: send_back(lab.store, rev, disputed, seen.mark),
+            lambda: set_aside(lab.store, rev, disputed, "not a face", seen.mark),
+        )
+        for verdict in too_late:
+            with pytest.raises(Conflict, match=r"has changed since you opened it\. It is settled now"):
+                verdict()
+        assert (count("adjudication"), count("gold")) == (1, 0)
+        adjudicate(
+            lab.store, rev, disputed, marks(AU12="present"), mark=review(lab.store, rev, disputed).mark
+        )
+
+    def test_an_answer_that_is_taken_back_changes_the_item(self, lab, rev, disputed):
+        mark = review(lab.store, rev, disputed).mark
+        undo(lab.store, lab.person("bo"), lab.project)
+        with pytest.raises(Conflict, match="It is open now"):
+            adjudicate(lab.store, rev, disputed, marks(AU12="present"), mark=mark)
+
+    def test_a_person_who_withdrew_is_not_brought_back(self, lab, rev, disputed):
+        withdraw(lab.store, OPERATOR, "person-1")
+        with pytest.raises(Conflict, match="It is withdrawn"):
+            set_aside(lab.store, rev, disputed, "not a face")
+
+    def test_the_verdict_that_holds_and_its_note_are_shown(self, lab, rev, disputed):
+        adjudicate(lab.store, rev, disputed, marks(AU12="present"), "the lip corners are up")
+        assert review(lab.store, rev, disputed).note == "the lip corners are up"
+        set_gold(lab.store, rev, disputed, marks(AU12="absent"), "known from the renderer")
+        seen = review(lab.store, rev, disputed)
+        assert (seen.gold.occurrences, seen.note) == ({12: "absent"}, "known from the renderer")
 
     def test_what_is_not_there(self, lab, rev):
         with pytest.raises(NotFound, match="no such item"):
@@ -149,6 +191,8 @@ class TestMeasures:
         found = measure(crowd.store, OPERATOR, crowd.project)
         self.who_says_yes_to_everything_is_found_out(found)
         self.the_pull_of_the_model_is_seen(found.anchoring)
+        for one in found.annotators:
+            assert (one.seconds, one.leases, one.expired) == (3.0, one.responses, 0)
         self.units_nobody_judged_are_not_measured({unit.number: unit for unit in found.units})
         text = json.dumps(as_json(found), allow_nan=False)
         assert json.loads(text)["units"][6]["fleiss_kappa"] is None
@@ -174,6 +218,23 @@ class TestMeasures:
         assert (
             by_number[12].alpha_nominal_low < by_number[12].alpha_nominal < by_number[12].alpha_nominal_high
         )
+
+    def test_time_spent_and_faces_let_go(self, lab, clock):
+        for seed in range(3):
+            lab.add(seed)
+        ann = lab.person("ann")
+        for spent in (2.0, 4.0, 30.0):
+            if spent == 4.0:
+                lab.next(ann)
+                clock.tick(minutes=16)
+            submit(lab.store, ann, lab.next(ann).lease_id, Answer(marks(AU12="present").units, seconds=spent))
+        (record,) = measure(lab.store, OPERATOR, lab.project).annotators
+        assert (record.seconds, record.leases, record.expired) == (4.0, 4, 1)
+
+    def test_how_much_there_is_to_measure(self, lab, disputed):
+        assert [count_answers(lab.store, OPERATOR, lab.project, limit) for limit in (10, 1)] == [2, 1]
+        undo(lab.store, lab.person("bo"), lab.project)
+        assert count_answers(lab.store, OPERATOR, lab.project, 10) == 1
 
     def test_an_empty_project_has_no_numbers_and_no_error(self, lab):
         found = measure(lab.store, OPERATOR, lab.project)

@@ -1,6 +1,7 @@
 """What the tests of the pages share: photos, a small real predictor, the app in a process of its own, a browser."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -60,6 +61,47 @@ def faces(predictor, image):
     return predictor.predict(image)
 
 
+@pytest.fixture(scope="session")
+def empty_data(tmp_path_factory):
+    """The folder of a store in which there is nothing; creating one takes longer than most tests."""
+    from db.store import Store
+
+    folder = tmp_path_factory.mktemp("empty") / "data"
+    Store.open(folder=folder).close()
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path, empty_data):
+    """An empty store."""
+    from db.store import Store
+
+    opened = Store(folder=shutil.copytree(empty_data, tmp_path / "data"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def request_of(store):
+    """`request_of("ann", Role.REVIEWER)`: a request as a handler gets it, of somebody who has just signed up."""
+    import gradio as gr
+    from starlette.requests import Request
+
+    from db.annotators import set_role
+    from db.passwords import sign_up
+    from db.roles import OPERATOR
+    from ui.visitor import begin_session
+
+    def of(name, role=None):
+        plain = Request({"type": "http", "session": {}})
+        begin_session(plain, sign_up(store, name, "a horse and a battery"))
+        if role is not None:
+            set_role(store, OPERATOR, name, role)
+        return gr.Request(plain)
+
+    return of
+
+
 class App:
     """`app.py` in a process of its own; everything that it writes lies below `folder`."""
 
@@ -72,7 +114,7 @@ class App:
         environment = os.environ | {"TMPDIR": str(folder), "GRADIO_TEMP_DIR": str(folder / "uploads")}
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(port)],
+                [sys.executable, "app.py", "--port", str(port), "--data", str(folder / "data")],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,
@@ -107,3 +149,14 @@ def app(tmp_path_factory):
     yield running
     running.process.terminate()
     running.process.wait(30)
+
+
+@pytest.fixture
+def house(store, request_of, monkeypatch):
+    """A project with people of every role, and what they do in it; their passwords cost the least they can."""
+    from db import passwords
+    from tests.ui.review_house import ReviewHouse
+
+    monkeypatch.setattr(passwords, "_HASHER", passwords.PasswordHasher(1, 8, 1))
+    with ReviewHouse(store, request_of) as opened:
+        yield opened

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def analysis(predictor):
-    return Analysis(lambda: predictor)
+def analysis(predictor, store):
+    return Analysis(lambda: predictor, store)
 
 
 @pytest.fixture
@@ -44,13 +44,16 @@ def event(**data):
 
 
 def test_an_upload_hides_the_start_and_shows_the_result(analysis, uploaded):
-    start, html = analysis.show_upload(event(path=uploaded("face"), name="me.jpg"))
+    start, html, keep = analysis.show_upload(event(path=uploaded("face"), name="me.jpg"))
     assert start["visible"] is False
     assert "me-action-units.csv" in html
+    assert keep["visible"] is True
 
 
 def test_a_photo_without_a_face_is_no_error(analysis, uploaded):
-    assert "No face was found" in analysis.show_upload(event(path=uploaded("no-face"), name="x.jpg"))[1]
+    _, html, keep = analysis.show_upload(event(path=uploaded("no-face"), name="x.jpg"))
+    assert "No face was found" in html
+    assert keep["visible"] is False
 
 
 def test_a_broken_file_is_a_message(analysis, uploaded):
@@ -61,7 +64,9 @@ def test_a_broken_file_is_a_message(analysis, uploaded):
 def test_an_example_is_analysed_and_stays(analysis):
     before = examples()
     assert before
-    assert "vl-face" in analysis.show_example(event(name=before[0].name))[1]
+    _, html, keep = analysis.show_example(event(name=before[0].name))
+    assert "vl-face" in html
+    assert keep["visible"] is False, "a render of ours is not to be kept again"
     assert examples() == before
 
 
@@ -94,15 +99,15 @@ def test_the_notice_says_what_it_must():
         assert words in analyse.NOTICE
 
 
-def test_only_the_endpoint_is_public(predictor):
-    page = built(analyse.build, lambda: predictor)
+def test_only_the_endpoint_is_public(predictor, store):
+    page = built(analyse.build, lambda: predictor, store)
     assert [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"] == ["analyse"]
 
 
-def test_heavy_events_share_one_bounded_queue(predictor):
-    page = built(analyse.build, lambda: predictor)
+def test_heavy_events_share_one_bounded_queue(predictor, store):
+    page = built(analyse.build, lambda: predictor, store)
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "predictor"]
-    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "analyse"]
+    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "keep", "analyse"]
     assert {fn.concurrency_limit for fn in heavy} == {2}
 
 
@@ -110,10 +115,10 @@ def test_about_shows_the_card_without_its_metadata(predictor):
     assert about.card_text(predictor.checkpoint) == "Version `untrained`\n\n# A card"
 
 
-def test_the_pages_are_built_before_there_is_a_model():
+def test_the_pages_are_built_before_there_is_a_model(tmp_path):
     """The page is to answer while torch is still being imported."""
     code = (
-        "import sys, app; app.build(lambda: 1 / 0); "
+        f"import sys, app; app.build(lambda: 1 / 0, app.Store.open(folder={str(tmp_path)!r})); "
         "print([name for name in ('torch', 'transformers', 'mediapipe') if name in sys.modules])"
     )
     result = subprocess.run(

@@ -1,7 +1,8 @@
-"""The command line in a process of its own: a folder, a broken file, a photo without a face, exit codes."""
+"""The command line in a process of its own: folders, videos, archives, broken files, no face, exit codes."""
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from vlfau.cli import build_parser, photos_at
+from tests.vlfau.clips import face_at, nothing, write_clip
+from vlfau.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "tests" / "data"
@@ -53,7 +56,7 @@ def test_a_folder_gives_a_record_for_every_photo_in_order(whole_folder, folder):
 
 def test_a_photo_that_cannot_be_read_gives_exit_code_1(whole_folder):
     assert whole_folder.returncode == 1
-    assert "1 of 3 photos could not be read" in whole_folder.stderr
+    assert "1 of 3 photos could not be read, or not to the end" in whole_folder.stderr
     assert "Traceback" not in whole_folder.stderr
 
 
@@ -78,8 +81,13 @@ def test_info_prints_the_card_without_what_only_the_hub_reads():
     [
         (["predict", PHOTOS / "face.jpg", "--model", "no/such/folder/here"], "no/such/folder/here"),
         (["predict", PHOTOS / "face.jpg", "--out", "no-such-folder/out.csv"], "cannot be written"),
-        (["predict", ROOT / "tests" / "vlfau"], "no photo to read"),
+        (
+            ["predict", ROOT / "tests" / "vlfau"],
+            "There is nothing to read. No photo or video was found below",
+        ),
         (["predict"], "PATH"),
+        (["predict", PHOTOS, "--every", "0"], "0 is not at least 1"),
+        (["join", ROOT / "tests", "--out", "out.csv"], "no run in this folder"),
     ],
 )
 def test_when_nothing_can_start_it_says_why(arguments, message):
@@ -96,9 +104,68 @@ def test_a_file_that_is_not_there_is_one_that_cannot_be_read():
     assert {"frame", "face_id", "confidence", "AU12_r", "AU12_c"} <= set(row)
 
 
-def test_each_photo_is_taken_once(folder):
-    face = folder / "b-face.jpg"
-    assert photos_at([face, folder, face]).count(face) == 1
+def test_a_video_and_an_archive_go_to_parquet(folder, tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", [face_at(), face_at(0.02), nothing()])
+    packed = shutil.make_archive(str(tmp_path / "photos"), "zip", folder, "a")
+    out = tmp_path / "out.parquet"
+    result = run("predict", clip, packed, "--no-words", "--detect-every", "1", "--batch", "2", "--out", out)
+    rows = pq.read_table(out).to_pylist()
+    assert result.returncode == 1
+    assert [(row["file"], row["frame"], row["success"]) for row in rows] == [
+        (str(clip), 0, 1),
+        (str(clip), 1, 1),
+        (str(clip), 2, 0),
+        (f"{packed}/a/broken.JPG", None, 0),
+    ]
+    assert [row["track"] for row in rows] == [0, 0, None, None]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_standard_output_that_takes_no_more_ends_the_run(folder, tiny_checkpoint):
+    command = [
+        sys.executable,
+        "-m",
+        "vlfau",
+        "predict",
+        str(folder / "c-empty.png"),
+        "--model",
+        str(tiny_checkpoint),
+    ]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300
+        )
+    assert result.returncode == 3
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else"
+)
+def test_a_file_without_permission_is_one_that_cannot_be_read(tmp_path):
+    for name, content in {"a.jpg": (PHOTOS / "face.jpg").read_bytes(), "b.mp4": b"1"}.items():
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0)
+    code = (
+        "import os, sys; from vlfau.video import Video; from vlfau.images import read_image; os.setuid(65534)\n"
+        "for read, path in zip((read_image, Video), sys.argv[1:]):\n"
+        "    try: read(path)\n"
+        "    except Exception as error: print(type(error).__name__, error)"
+    )
+    for parent in tmp_path.parents:
+        if parent != Path("/tmp") and parent.is_relative_to("/tmp"):
+            parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+    paths = [str(tmp_path / name) for name in ("a.jpg", "b.mp4")]
+    printed = subprocess.run(
+        [sys.executable, "-c", code, *paths], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    photo, video = printed.splitlines()
+    assert "ImageError The photo cannot be opened" in photo
+    assert "VideoError The video cannot be opened" in video
+    assert printed.count("Permission denied") == 2
 
 
 def test_words_are_on_unless_switched_off():

@@ -1,0 +1,108 @@
+"""How the field measures on DISFA and BP4D: which action units, which subjects, which three folds.
+
+Subjects and folds are those of ME-GraphAU (Luo et al. 2022) and the works that follow it; in its numbering fold 1
+tests part 3, fold 2 part 2 and fold 3 part 1. Nobody is in two parts.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from vlfau.errors import DataError
+
+VALIDATION_SHARE = 0.15
+"""Share of a fold's training subjects on whom the epoch is chosen, so that nothing is chosen on the test subjects."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Whom one fold learns from, chooses on and tests."""
+
+    number: int
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One dataset as the field uses it."""
+
+    name: str
+    title: str
+    units: tuple[int, ...]
+    """Action units that are reported, in the table's order."""
+    parts: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    """Subjects of the three parts."""
+    base_rates: tuple[float, ...]
+    """Share of active frames of each unit, from the published label lists (CVI-SZU/MDHR) of all frames."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(sorted(subject for part in self.parts for subject in part))
+
+    @property
+    def always_active_f1(self) -> float:
+        """Average F1 (0-1) of calling everything active: of a unit with rate r it is 2 r / (1 + r)."""
+        return sum(2 * r / (1 + r) for r in self.base_rates) / len(self.base_rates)
+
+    @property
+    def majority_accuracy(self) -> float:
+        """Average accuracy (0-1) of every action unit's more frequent state."""
+        return sum(max(r, 1 - r) for r in self.base_rates) / len(self.base_rates)
+
+    def folds(self, present: Collection[str], validation_share: float = VALIDATION_SHARE) -> list[Fold]:
+        """The three folds of the subjects that are `present`; raises `DataError` when a part would be too small."""
+        parts = [tuple(s for s in part if s in present) for part in self.parts]
+        if min(map(len, parts)) == 0 or any(len(untested(parts, number)) < 2 for number in range(3)):
+            raise DataError(
+                f"The three folds of {self.title} cannot be made. Of its parts, {[len(p) for p in parts]} subjects are "
+                "there; each needs one, and each two together two. Prepare the other subjects first."
+            )
+        folds = []
+        for number, tested in enumerate((2, 1, 0), start=1):
+            learnt = untested(parts, tested)
+            validation = validation_subjects(learnt, validation_share, f"{self.name} {number}")
+            train = tuple(s for s in learnt if s not in validation)
+            folds.append(Fold(number, train, validation, parts[tested]))
+        return folds
+
+
+def untested(parts: Sequence[tuple[str, ...]], tested: int) -> tuple[str, ...]:
+    """The subjects of the parts that are not tested."""
+    return tuple(subject for number, part in enumerate(parts) if number != tested for subject in part)
+
+
+def validation_subjects(subjects: Sequence[str], share: float, salt: str) -> tuple[str, ...]:
+    """A share of the subjects, at least one, drawn by a hash of their names: the same everywhere."""
+    drawn = sorted(subjects, key=lambda name: hashlib.sha256(f"{salt} {name}".encode()).digest())
+    return tuple(sorted(drawn[: max(1, round(share * len(drawn)))]))
+
+
+def _named(prefix: str, numbers: str) -> tuple[str, ...]:
+    return tuple(prefix + number for number in numbers.split())
+
+
+DISFA = Protocol(
+    name="disfa",
+    title="DISFA",
+    units=(1, 2, 4, 6, 9, 12, 25, 26),
+    parts=(
+        _named("SN", "001 002 009 010 016 026 027 030 032"),
+        _named("SN", "006 011 012 013 018 021 024 028 031"),
+        _named("SN", "003 004 005 007 008 017 023 025 029"),
+    ),
+    base_rates=(0.050, 0.043, 0.152, 0.079, 0.042, 0.129, 0.277, 0.088),
+)
+BP4D = Protocol(
+    name="bp4d",
+    title="BP4D",
+    units=(1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24),
+    parts=(
+        _named("F", "001 002 008 009 010 016 018 023") + _named("M", "001 004 007 008 012 014"),
+        _named("F", "003 005 011 013 020 022") + _named("M", "002 005 010 011 013 016 017 018"),
+        _named("F", "004 006 007 012 014 015 017 019 021") + _named("M", "003 006 009 015"),
+    ),
+    base_rates=(0.211, 0.171, 0.203, 0.461, 0.549, 0.594, 0.562, 0.466, 0.169, 0.343, 0.165, 0.151),
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (DISFA, BP4D)}

@@ -1,0 +1,105 @@
+"""F1 of two networks on the same faces, and how sure the difference is: a paired bootstrap over people.
+
+Letters: n faces, P people, A action units, R draws. Labels are 1 present, 0 absent, NaN unknown.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlfau.metrics import Interval
+
+Floats = NDArray[np.float64]
+
+REPEATS = 2000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One figure of both networks and the gain from the first to the second; NaN where it is not defined."""
+
+    champion: Interval
+    candidate: Interval
+    gain: Interval
+
+
+@dataclass(frozen=True)
+class PairedF1:
+    """F1 of two networks that were asked about the same faces."""
+
+    macro: Pair
+    """Mean over the action units that somebody shows."""
+    units: tuple[Pair, ...]
+    """(A,)"""
+    present: tuple[int, ...]
+    """(A,) faces that show it."""
+    known: tuple[int, ...]
+    """(A,) faces of which it is known."""
+    people: int
+
+
+def paired_f1(
+    labels: Floats,
+    champion: NDArray[np.bool_],
+    candidate: NDArray[np.bool_],
+    person: NDArray[np.str_],
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> PairedF1:
+    """Compare decisions (n, A) about faces of `person` (n,).
+
+    Each draw takes as many people as there are, with all their faces, some more than once, and asks both networks: the
+    difference is taken within the draw (Efron & Tibshirani 1993, ch. 13). An action unit that nobody of a draw shows is
+    left out of its mean, for both.
+    """
+    names, row_person = np.unique(person, return_inverse=True)
+    count = len(names)
+    weights = np.ones((repeats + 1, count))
+    if count:
+        weights[1:] = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), repeats)
+    scores = [_f1(labels, said, row_person, weights) for said in (champion, candidate)]
+    with_gain = (*scores, scores[1] - scores[0])
+    known = ~np.isnan(labels)
+    return PairedF1(
+        Pair(*(_interval(_row_means(score)[:, None], 0) for score in with_gain)),
+        tuple(Pair(*(_interval(score, unit) for score in with_gain)) for unit in range(labels.shape[1])),
+        tuple(int(found) for found in (labels == 1).sum(axis=0)),
+        tuple(int(found) for found in known.sum(axis=0)),
+        count,
+    )
+
+
+def _f1(labels: Floats, said: NDArray[np.bool_], row_person: NDArray[np.intp], weights: Floats) -> Floats:
+    """(1 + R, A); the first row is everybody once. NaN where nobody shows it."""
+    present, absent = labels == 1, labels == 0
+    tables = (present & said, absent & said, present & ~said)
+    sums = [_by_person(table, row_person, weights.shape[1]) for table in tables]
+    hits, alarms, misses = (weights @ table for table in sums)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = 2 * hits / (2 * hits + alarms + misses)
+    return np.where(hits + misses > 0, score, np.nan)
+
+
+def _by_person(table: NDArray[np.bool_], row_person: NDArray[np.intp], people: int) -> Floats:
+    """(n, A) -> (P, A) counts."""
+    counts = np.zeros((people, table.shape[1]))
+    np.add.at(counts, row_person, table)
+    return counts
+
+
+def _row_means(scores: Floats) -> Floats:
+    known = ~np.isnan(scores)
+    count = known.sum(axis=1)
+    return np.where(count > 0, np.where(known, scores, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
+
+
+def _interval(scores: Floats, unit: int) -> Interval:
+    """Figure and percentile bounds; without bounds when more than half of the draws have no figure."""
+    value, draws = float(scores[0, unit]), scores[1:, unit]
+    known = draws[~np.isnan(draws)]
+    if np.isnan(value) or 2 * len(known) <= len(draws):
+        return Interval(value, float("nan"), float("nan"))
+    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+    return Interval(value, low, high)

@@ -1,0 +1,109 @@
+"""A message may be anybody's making: what the page never sends is refused with words, never with a crash."""
+
+import json
+
+import pytest
+
+from db.values import Answer, UnitAnswer
+from ui.annotate_message import Message, MessageError
+from ui.annotate_view import answer_values
+from vlfau.errors import VLFAUError
+
+
+def unit(**values):
+    return Message({"answer": {"units": [{"number": 12, "occurrence": "present"} | values]}})
+
+
+def test_an_answer_there_and_back():
+    answer = Answer(
+        (UnitAnswer(4, "absent"), UnitAnswer(12, "present", 3, "left", "Up.")), "A face.", 4.5, True
+    )
+    assert Message({"answer": json.loads(json.dumps(answer_values(answer)))}).answer() == answer
+
+
+@pytest.mark.parametrize("data", [None, [], "submit", 3, b"x"])
+def test_a_message_is_an_object(data):
+    with pytest.raises(MessageError, match="load the page again"):
+        Message(data)
+
+
+@pytest.mark.parametrize("value", [None, "5", 5.0, True, [5], {}, 2**40])
+def test_a_number_is_a_whole_number(value):
+    with pytest.raises(MessageError, match="For lease it sent"):
+        Message({"lease": value}).number("lease")
+
+
+@pytest.mark.parametrize("value", [None, 1, ["no face"]])
+def test_a_word_is_a_text(value):
+    with pytest.raises(MessageError):
+        Message({"reason": value}).word("reason")
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_flag_is_true_or_false(value):
+    with pytest.raises(MessageError):
+        Message({"despite": value}).flag("despite")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"number": 3},
+        {"number": "12"},
+        {"number": [12]},
+        {"number": None},
+        {"occurrence": "maybe"},
+        {"occurrence": 1},
+        {"occurrence": {}},
+        {"intensity": 6},
+        {"intensity": 0},
+        {"intensity": 2.5},
+        {"intensity": "C"},
+        {"intensity": True},
+        {"side": "top"},
+        {"side": 1},
+        {"occurrence": "absent", "intensity": 3},
+        {"number": 17, "side": "left"},
+        {"text": 12},
+        {"text": "x" * 301},
+        {"text": "<script>alert(1)</script>"},
+        {"text": "a\u202eb"},
+        {"text": "a\x00b"},
+        {"text": "two\nlines"},
+        {"role": "admin"},
+    ],
+)
+def test_what_an_action_unit_cannot_be(values):
+    with pytest.raises(VLFAUError):
+        unit(**values).answer()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        {"units": None},
+        {"units": {}},
+        {"units": [None]},
+        {"units": [{"number": 12}] * 23},
+        {"units": [{"number": 12, "occurrence": "present"}] * 2},
+        {"seconds": "3"},
+        {"seconds": -1},
+        {"seconds": float("nan")},
+        {"seconds": 1e9},
+        {"blind": "no"},
+        {"description": 1},
+        {"description": "x" * 1001},
+        {"annotator": 1},
+    ],
+)
+def test_what_an_answer_cannot_be(answer):
+    with pytest.raises(VLFAUError):
+        Message({"answer": answer}).answer()
+
+
+def test_a_long_value_is_not_repeated_in_full():
+    with pytest.raises(MessageError) as raised:
+        Message({"lease": "x" * 10_000}).number("lease")
+    assert len(str(raised.value)) < 250

@@ -1,0 +1,216 @@
+"""The Annotate page: a face of the queue, what a person says of it, and the next one.
+
+The page is one `gr.HTML` with a script of its own. Each thing that a person does is one message to `Desk.act` and one
+reply; the faces come as HTML, and what was marked stays with the script until it is submitted.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.requests import Request
+
+from db.errors import AlreadySubmitted, NotQualified
+from db.pictures import face_picture
+from db.projects import ProjectSettings, list_projects
+from db.queue import next_item
+from db.responses import history, reopen, save_draft, skip, submit, undo
+from db.stats import own_progress, progress
+from db.store import Store
+from db.values import Task
+from ui.annotate_contradictions import contradictions
+from ui.annotate_history import history_html
+from ui.annotate_message import Message, MessageError
+from ui.annotate_shell import shell_html
+from ui.annotate_view import message_html, task_html, task_values
+from ui.pictures import darkroom
+from ui.visitor import NotSignedIn, Visitor, visitor
+from vlfau.errors import VLFAUError
+
+_SCRIPTS = ("words", "drafts", "picture", "rows", "dialogs", "page")
+"""Parts of the page's script in their order; together they are the body of one function."""
+
+HISTORY_LINES = 20
+
+Reply = dict[str, Any]
+"""JSON. Of these: `html` and `task` for a face or what stands in its place, `error` and `message`, and what one message
+asks for."""
+
+
+class Desk:
+    """What the page asks for, and who may."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.verbs: dict[str, Callable[[Visitor, Message], Reply]] = {
+            "open": self.open,
+            "draft": self.draft,
+            "submit": self.submit,
+            "skip": self.skip,
+            "undo": self.undo,
+            "reopen": self.reopen,
+            "history": self.history,
+            "progress": self.progress,
+        }
+
+    def act(self, data: object, request: gr.Request | Request) -> Reply:
+        """One message of the page -> the reply. Who asks is in the session's cookie and nowhere else."""
+        try:
+            who = visitor(request, self.store)
+            message = Message(data)
+            wanted = message.word("do")
+            if wanted not in self.verbs:
+                raise MessageError(
+                    f"The page asked for something unknown. It is {wanted[:40]!r}. Load it again."
+                )
+            return self.verbs[wanted](who, message)
+        except NotSignedIn as error:
+            return {"error": "NotSignedIn", "message": str(error), "html": _sign_in_html()}
+        except VLFAUError as error:
+            return {"error": type(error).__name__, "message": str(error)}
+
+    def open(self, who: Visitor, message: Message) -> Reply:
+        """The face in hand or the next one, and what the page needs to know once."""
+        projects = list_projects(self.store, who.actor)
+        wanted = message.number_or_none("project")
+        if not projects:
+            empty = message_html("Nothing to annotate yet", "There is no project. Ask an admin to add one.")
+            return {"html": empty, "task": None, "me": who.actor.annotator_id}
+        project = wanted if wanted in projects else next(iter(projects))
+        names = [[key, settings.name] for key, settings in projects.items()]
+        reply = {"me": who.actor.annotator_id, "project": project, "projects": names}
+        return reply | self._next(who, project, projects[project]) | self._progress(who, project)
+
+    def draft(self, who: Visitor, message: Message) -> Reply:
+        """Keep what was done so far."""
+        answer = message.answer()
+        saved = save_draft(self.store, who.actor, message.number("lease"), answer)
+        return {"saved": saved, "contradictions": _as_json(contradictions(answer))}
+
+    def submit(self, who: Visitor, message: Message) -> Reply:
+        """Store the answer and hand out the next face; the same answer again is done already.
+
+        When a sentence contradicts its mark nothing is stored and the page asks, unless it has asked.
+        """
+        answer = message.answer()
+        found = {} if message.flag("despite") else contradictions(answer)
+        if found:
+            return {"contradictions": _as_json(found), "asked": True}
+        return self._done(who, message, lambda lease: submit(self.store, who.actor, lease, answer))
+
+    def skip(self, who: Visitor, message: Message) -> Reply:
+        """Put the face aside and hand out the next one."""
+        reason = message.word("reason")
+        return self._done(who, message, lambda lease: skip(self.store, who.actor, lease, reason))
+
+    def undo(self, who: Visitor, message: Message) -> Reply:
+        """The last submission or skip, in hand again."""
+        return self._face(who, undo(self.store, who.actor, message.number("project")))
+
+    def reopen(self, who: Visitor, message: Message) -> Reply:
+        """A face of one's own history, in hand again."""
+        return self._face(who, reopen(self.store, who.actor, message.number("item")))
+
+    def history(self, who: Visitor, message: Message) -> Reply:
+        """One's own answers, newest first, as list items."""
+        project, before = message.number("project"), message.number_or_none("before")
+        past = history(self.store, who.actor, project, HISTORY_LINES + 1, before)
+        shown = past[:HISTORY_LINES]
+        more = shown[-1].response_id if len(past) > HISTORY_LINES else None
+        return {"html": history_html(shown), "before": more}
+
+    def progress(self, who: Visitor, message: Message) -> Reply:
+        """How far the project is; counting takes its time, so the page asks seldom."""
+        return self._progress(who, message.number("project"))
+
+    def _done(self, who: Visitor, message: Message, finish: Callable[[int], int]) -> Reply:
+        project, lease = message.number("project"), message.number("lease")
+        try:
+            done = finish(lease)
+        except AlreadySubmitted as error:
+            done = error.response_id
+        settings = list_projects(self.store, who.actor).get(project)
+        if settings is None:
+            raise MessageError(f"There is no project {project}. Your answer is stored. Load the page again.")
+        return {"done": done} | self._next(who, project, settings)
+
+    def _next(self, who: Visitor, project: int, settings: ProjectSettings) -> Reply:
+        try:
+            task = next_item(self.store, who.actor, project)
+        except NotQualified as error:
+            return {"html": _not_qualified_html(error), "task": None} | self._own(who, project, settings)
+        if task is None:
+            return {"html": _EMPTY, "task": None} | self._own(who, project, settings)
+        reply = self._face(who, task) | self._own(who, project, settings)
+        darkroom(self.store).look_ahead(who.actor, project)
+        return reply
+
+    def _face(self, who: Visitor, task: Task) -> Reply:
+        darkroom(self.store).prepare(face_picture(self.store, who.actor, task.item_id))
+        return {"html": task_html(task), "task": task_values(task)}
+
+    def _own(self, who: Visitor, project: int, settings: ProjectSettings) -> Reply:
+        own = own_progress(self.store, who.actor, project)
+        in_round = settings.qualification_items and not own.qualified
+        return {
+            "own": own.submitted,
+            "round": [own.gold_items, settings.qualification_items] if in_round else None,
+        }
+
+    def _progress(self, who: Visitor, project: int) -> Reply:
+        found = progress(self.store, who.actor, project)
+        return {"own": found.submitted, "finished": found.done, "total": found.total}
+
+
+def build(store: Store) -> gr.HTML:
+    """Put the page into the Blocks around this call."""
+    desk = Desk(store)
+
+    # Gradio calls such a function by its name over HTTP, whoever asks: `Desk.act` looks at the session first.
+    def act(message: Any, request: gr.Request) -> Reply:
+        return desk.act(message, request)
+
+    return gr.HTML(
+        shell_html(),
+        apply_default_css=False,
+        js_on_load=script(),
+        server_functions=[act],
+        elem_id="va",
+    )
+
+
+def script() -> str:
+    """The page's script: its parts, one after the other."""
+    folder = Path(__file__).parent
+    return "\n".join((folder / f"annotate_{part}.js").read_text("utf-8") for part in _SCRIPTS)
+
+
+def _as_json(found: dict[int, str]) -> dict[str, str]:
+    return {str(number): text for number, text in found.items()}
+
+
+def _sign_in_html() -> str:
+    return message_html(
+        "Sign in to annotate",
+        "Your answers are kept under your name, so that you can come back to them and correct them.",
+        '<p><a class="va-press" href="./account">Sign in or make an account</a></p>',
+    )
+
+
+def _not_qualified_html(error: NotQualified) -> str:
+    return message_html(
+        "Not qualified yet",
+        str(error),
+        '<p><button type="button" class="va-press" data-do="guide">Read the guidelines</button> '
+        '<button type="button" data-do="history">Look at your answers</button></p>',
+    )
+
+
+_EMPTY = message_html(
+    "No face is waiting for you",
+    "You have seen all that are open now, or others have them in hand. New ones come when photos are added, or when a "
+    "reviewer sends one back.",
+    '<p><button type="button" class="va-press" data-do="look-again">Look again</button> '
+    '<button type="button" data-do="history">Look at your answers</button></p>',
+)

@@ -1,0 +1,104 @@
+// The Training page (`element` and `server` are Gradio's): every press is one message; the reply is the page from then on.
+// While a run is going the page asks how far it is, and only what changed is put in.
+const root = element.querySelector(".vt");
+const body = root.querySelector(".vt-body");
+const page = () => body.querySelector(".vt-page");
+const NO_CONNECTION = "No answer from the server. Try again in a moment.";
+const LOOK_EVERY_MS = 2000;
+let sending = false;
+
+const place = () => ({ tab: page()?.dataset.tab, version: page()?.dataset.version });
+
+async function send(message) {
+  if (sending) return;
+  sending = true;
+  root.setAttribute("aria-busy", "true");
+  let reply = null;
+  try { reply = await server.act(message); } catch { /* told below */ }
+  sending = false;
+  root.removeAttribute("aria-busy");
+  if (reply?.html !== undefined) show(reply.html);
+  else notice(reply?.message ?? NO_CONNECTION);
+}
+
+function notice(text) {
+  const line = root.querySelector(":scope > .vt-notice");
+  line.hidden = !text;
+  line.textContent = text;
+  if (text) line.scrollIntoView({ block: "nearest" });
+}
+
+function show(html) {
+  const folds = opened();
+  body.innerHTML = html;
+  reopen(folds);
+  notice("");
+  if (!page().dataset.tab) return;
+  const known = Object.entries(place()).filter(([, value]) => value);
+  history.replaceState(history.state, "", `#${new URLSearchParams(known)}`);
+}
+
+// What somebody opened or closed stays so when the page is drawn anew.
+const opened = () => [...body.querySelectorAll("[data-fold]")].map((fold) => [fold.dataset.fold, fold.open]);
+
+function reopen(folds) {
+  for (const [name, open] of folds) {
+    const fold = body.querySelector(`[data-fold=${name}]`);
+    if (fold) fold.open = open;
+  }
+  const log = body.querySelector("[data-fold=log] pre");
+  if (log) log.scrollTop = log.scrollHeight;
+}
+
+// ---- a run as it goes
+
+async function look() {
+  const run = Number(page()?.dataset.run);
+  const busy = sending || document.hidden || root.querySelector("dialog[open]") || root.contains(document.activeElement?.closest("form"));
+  if (run && !busy && page().dataset.tab === "training") {
+    let reply = null;
+    try { reply = await server.act({ ...place(), do: "watch", run }); } catch { /* the next look may get through */ }
+    const live = body.querySelector(".vt-live");
+    if (reply?.html !== undefined && !sending) show(reply.html);
+    else if (reply?.live !== undefined && live && !sending) {
+      const folds = opened(), focused = live.contains(document.activeElement) && document.activeElement.dataset.do;
+      live.innerHTML = reply.live;
+      reopen(folds);
+      if (focused) live.querySelector(`[data-do=${focused}]`)?.focus();
+    }
+  }
+  if (root.isConnected) setTimeout(look, LOOK_EVERY_MS);
+}
+
+// ---- what can be pressed
+
+const ask = (name) => body.querySelector(`[data-dialog=${name}]`).showModal();
+const closeDialogs = () => root.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+const actions = {
+  "ask-cancel": () => ask("cancel"),
+  "ask-promote": () => ask("promote"),
+  "ask-back": () => ask("back"),
+  cancel: () => { closeDialogs(); send({ do: "cancel", run: Number(page().dataset.run) }); },
+  close: closeDialogs,
+};
+
+root.addEventListener("click", ({ target }) => {
+  if (target.matches("dialog")) return target.close();
+  const { tab, compare, do: action } = target.closest("button")?.dataset ?? {};
+  if (tab) send({ do: "go", tab });
+  else if (compare) send({ do: "go", tab: "candidate", version: compare });
+  else actions[action]?.();
+});
+
+root.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { form, version, force } = event.target.dataset;
+  const fields = Object.fromEntries(new FormData(event.target));
+  closeDialogs();
+  if (form === "start") send({ do: "start", what: fields.what, project: fields.project, reason: fields.reason });
+  else if (form === "promote") send({ do: "promote", version, force: force === "true", reason: fields.reason });
+  else send({ do: "back", reason: fields.reason });
+});
+
+const there = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+send({ do: "go", tab: there.tab, version: there.version }).then(() => setTimeout(look, LOOK_EVERY_MS));

@@ -1,0 +1,190 @@
+"""A run over many photos and videos: from sources to files of records, with progress and a way to go on later."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from vlfau.errors import OutputError
+from vlfau.lookahead import ahead
+from vlfau.parts import Manifest, Part, PartFolder, Progress, cut_into_parts, join, photos_per_part, writing
+from vlfau.pipeline import Pause, Picture, Pipeline, Read
+from vlfau.records import Record, RecordWriter, columns
+from vlfau.sharding import Worker
+from vlfau.sources import Source
+from vlfau.targets import Target, leave_stdout
+
+SOME_UNREAD, STOPPED, INTERRUPTED = 1, 3, 130
+"""Exit codes beside 0: some files could not be read in full; stopped in the middle by an error, or by the user."""
+
+
+def predict_to_stream(sources: Sequence[Source], pipeline: Pipeline, target: Target) -> int:
+    """Write records as they come, to standard output or a device; gives the exit code."""
+    report = Report(sources, len(sources))
+    looked = (item for source in sources for item in pipeline.look(source))
+    place = target.file or Path("standard output")
+    try:
+        with _opened(target.file) as out:
+            with writing(place):
+                writer = RecordWriter(out, target.form, record_columns(pipeline))
+            for item in pipeline.read(ahead(looked)):
+                if isinstance(item, Read):
+                    report.see(item.picture)
+                    with writing(place):
+                        for record in item.records:
+                            writer.write(record)
+                        out.flush()
+    except OutputError as error:
+        if target.file is None:
+            leave_stdout()
+        report.stop(str(error))
+        return STOPPED
+    return report.end()
+
+
+def predict_in_parts(
+    sources: Sequence[Source], pipeline: Pipeline, target: Target, resume: bool, worker: Worker | None = None
+) -> int:
+    """Write part files, and make one file of them where that is the target; gives the exit code.
+
+    Of several processes each does its share of the parts. With `resume` parts that are finished are left as they are.
+    """
+    worker = worker or Worker()
+    assert target.folder is not None
+    if resume and target.file and target.file.exists() and not target.folder.exists():
+        say(f"Nothing to do: '{target.file}' is finished. Delete it to start anew.")
+        return 0
+    folder = PartFolder(target.folder)
+    parts = _begin(folder, sources, pipeline, resume, worker)
+    work = [(part, folder.progress(part.number)) for part in parts if worker.owns(part.number)]
+    report = Report(sources, sum(len(part.sources) for part, _ in work), worker.leads)
+    for part, done in work:
+        report.skip(part, done)
+    try:
+        _write_parts(pipeline, folder, [(part, done) for part, done in work if not done.finished], report)
+        if target.file:
+            join_parts(target.folder, target.file, target.form)
+            folder.remove()
+    except OutputError as error:
+        report.stop(f"{error} What is finished is kept in '{folder.path}'; go on with --resume.")
+        return STOPPED
+    except KeyboardInterrupt:
+        report.stop(f"Interrupted. What is finished is kept in '{folder.path}'; go on with --resume.")
+        return INTERRUPTED
+    return report.end()
+
+
+def join_parts(folder: Path, out: Path, form: str) -> None:
+    """One file of all part files in a folder; raises OutputError when parts are missing."""
+    files, names = PartFolder(folder).finished()
+    join(files, names, out, form)
+
+
+def record_columns(pipeline: Pipeline) -> tuple[str, ...]:
+    """The columns of the records that a pipeline makes."""
+    return columns(pipeline.predictor.checkpoint.config.au_numbers, pipeline.settings.words)
+
+
+class Report:
+    """What a person sees of a run: a bar, what could not be read, and how it ended."""
+
+    def __init__(self, sources: Sequence[Source], share: int, shown: bool = True) -> None:
+        """`share` of the `sources` are this process's."""
+        self._total = share
+        self._noun = _noun(sources)
+        self._unread = 0
+        self._last: Source | None = None
+        self._bar = tqdm(total=share, unit="picture", file=sys.stderr, disable=None if shown else True)
+
+    def skip(self, part: Part, done: Progress) -> None:
+        """Count what an earlier run did."""
+        self._unread += done.unread
+        if done.finished:
+            self._bar.update(len(part.sources))
+
+    def see(self, picture: Picture) -> None:
+        """Count one picture, and say so if it could not be read."""
+        if picture.source is not self._last:
+            self._last = picture.source
+            self._bar.total += max(0, picture.expected - 1)
+        self._bar.update()
+        if picture.unread:
+            self._unread += 1
+            say(f"{picture.source.label}: {picture.error}")
+
+    def stop(self, reason: str) -> None:
+        """The run ends before its end."""
+        self._bar.close()
+        say(reason)
+
+    def end(self) -> int:
+        """The run is done; gives its exit code."""
+        self._bar.close()
+        if self._unread:
+            say(
+                f"{self._unread} of {self._total} {self._noun}{'s' * (self._total != 1)} could not be read, or not to "
+                "the end: success 0 in the output."
+            )
+        return SOME_UNREAD if self._unread else 0
+
+
+def say(text: str) -> None:
+    """On standard error, beside a bar. Names of files may hold anything, also what would steer a terminal."""
+    tqdm.write("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text), file=sys.stderr)
+
+
+def _begin(
+    folder: PartFolder, sources: Sequence[Source], pipeline: Pipeline, resume: bool, worker: Worker
+) -> list[Part]:
+    begun = folder.manifest() if resume else None
+    size = begun.photos_per_part if begun else photos_per_part(sources, worker.world_size)
+    settings = {name: getattr(pipeline.settings, name) for name in ("words", "every", "detect_every")}
+    version = pipeline.predictor.checkpoint.config.model_version
+    folder.begin(
+        Manifest.of(sources, size, version, record_columns(pipeline), settings), resume, worker.leads
+    )
+    return cut_into_parts(sources, size)
+
+
+def _write_parts(
+    pipeline: Pipeline, folder: PartFolder, work: Sequence[tuple[Part, Progress]], report: Report
+) -> None:
+    """One thread finds faces, part after part; this one reads them and writes what a pause closes."""
+    items = pipeline.read(ahead(_looked(pipeline, work)))
+    for part, done in work:
+        number, records, unread = done.files, list[Record](), 0
+        for item in items:
+            if isinstance(item, Read):
+                report.see(item.picture)
+                records += item.records
+                unread += item.picture.unread
+                continue
+            folder.write(part.number, number, records, item.state, unread)
+            number, records, unread = number + 1, [], 0
+            if item.state is None:
+                break
+
+
+def _looked(pipeline: Pipeline, work: Sequence[tuple[Part, Progress]]) -> Iterator[Picture | Pause]:
+    for part, done in work:
+        for source in part.sources:
+            yield from pipeline.look(source, done.state)
+        yield Pause()
+
+
+def _noun(sources: Sequence[Source]) -> str:
+    kinds = {"video" if source.is_video else "photo" for source in sources}
+    return kinds.pop() if len(kinds) == 1 else "file"
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or the device or pipe at a path."""
+    if path is None:
+        yield sys.stdout
+        return
+    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
+        yield file
