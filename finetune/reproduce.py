@@ -20,10 +20,13 @@ from finetune.datasets.shards import PreparedFaces, load_prepared
 from finetune.reproduction.config import VARIANTS, ReproduceConfig
 from finetune.reproduction.demo import NOTE, demo_faces, render
 from finetune.reproduction.division import Division, across, of_folds
+from finetune.reproduction.measures import average_f1
 from finetune.reproduction.report import as_csv, as_json, as_markdown, build
 from finetune.reproduction.results import Result
 from finetune.reproduction.training import Training
 from vlfau.errors import DataError, VLFAUError
+
+log = logging.getLogger(__name__)
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -96,7 +99,18 @@ def reproduce(
                 folder = out / "trainings" / f"{name}-{variant}-seed-{seed}"
                 training = Training(config, variant, seed, division, folder, accelerator, select_on_test)
                 results.append(training.run())
+                if accelerator.is_main_process:
+                    log.info(told(results[-1]))
     return results
+
+
+def told(result: Result) -> str:
+    """One line on a finished training."""
+    f1 = average_f1(result.tested)
+    return (
+        f"{result.dataset} {result.division}, {result.variant}, seed {result.seed}: epoch {result.epoch}, "
+        f"average F1 {result.validation_f1:.3f} on validation subjects, {f1:.3f} on test subjects"
+    )
 
 
 def write(out: Path, results: Sequence[Result], note: str) -> dict[str, str]:
@@ -111,7 +125,8 @@ def write(out: Path, results: Sequence[Result], note: str) -> dict[str, str]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     options = build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    log.setLevel(logging.INFO)
     try:
         return _run(options)
     except VLFAUError as error:

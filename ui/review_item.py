@@ -29,6 +29,11 @@ _GROUPS = {
     Difference.UNANSWERED: "Nobody answered",
 }
 _CONFIRM = '<button type="button" class="vr-confirm" data-do="confirm">Confirm what they agree on <kbd>C</kbd></button>'
+_HINT = (
+    '<p class="vr-hint" aria-hidden="true"><kbd>↑</kbd> <kbd>↓</kbd> rows <kbd>←</kbd> <kbd>→</kbd> take an answer '
+    "<kbd>1</kbd> to <kbd>5</kbd> intensity <kbd>L</kbd> <kbd>B</kbd> <kbd>R</kbd> side <kbd>⌫</kbd> clear "
+    "<kbd>N</kbd> next contradiction <kbd>G</kbd> guideline</p>"
+)
 _MODEL = (
     '<button type="button" class="vr-quiet" data-do="model" aria-pressed="false">Show what the model said '
     "<kbd>M</kbd></button>"
@@ -45,7 +50,7 @@ def item_html(seen: Review) -> str:
     return (
         f'<section class="vr-item" data-item="{seen.item_id}" data-mark="{escape(seen.mark)}" '
         f'data-state="{seen.state}" aria-label="Face {seen.item_id}">'
-        f'<div class="vr-face">{_picture(seen)}{_story(seen)}</div>'
+        f'<div class="vr-face">{_picture(seen)}{_story(seen)}{_HINT}</div>'
         f'<div class="vr-sheet">{_people(seen.answers)}{_groups(compared_units(seen), bool(seen.answers))}'
         f"{_description(seen)}{actions_html(seen)}</div></section>"
     )

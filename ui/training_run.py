@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from db.training_runs import Run
-from finetune.jobs import Progress
-from finetune.status import Status
+from finetune.jobs import Progress, Status
 from ui.training_figures import loss_chart, unit_sparks
 from vlfau.action_units import ACTION_UNITS
 

@@ -24,8 +24,8 @@ from db.stats import stats
 from db.store import Store
 from db.values import ItemState
 from tests.ui.annotate_lab import PASSWORD
+from tests.ui.annotate_visit import AnnotateVisit
 from tests.ui.conftest import App
-from tests.ui.test_annotate_browser import AnnotateVisit
 from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, SCREENSHOTS
 from ui import starter
 
