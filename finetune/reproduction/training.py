@@ -16,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -81,6 +82,7 @@ class Training:
         if before is not None:
             return before
         self.out.mkdir(parents=True, exist_ok=True)
+        self.accelerator.free_memory()  # of the training before
         model = self.new_model()
         self.learn_words(model)
         self.learn(model)
@@ -147,7 +149,7 @@ class Training:
             return
         parameters = [*model.decoder.parameters(), *model.words_memory.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, max(2, c.words_steps))
+        schedule = OneCycleLR(optimizer, 2e-3, max(2, c.words_steps))
         for step in range(c.words_steps):
             drawn = torch.randint(len(train), (c.batch,), generator=generator_for(self.seed, 0, step)).numpy()
             occurrence, intensity = (
@@ -167,9 +169,8 @@ class Training:
         optimizer = torch.optim.AdamW(self.groups(model), betas=(0.9, 0.999))
         prepared, optimizer, loader = accelerator.prepare(model, optimizer, loader)
         steps = len(loader) * c.epochs
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step, steps))
-        accelerator.register_for_checkpointing(schedule)
-        self.resume()
+        schedule = LambdaLR(optimizer, lambda step: self.rate(step, steps))
+        self.resume(schedule)
         for epoch in range(len(self.log), c.epochs):
             order.epoch = epoch
             prepared.train()
@@ -182,7 +183,7 @@ class Training:
                 schedule.step()
                 optimizer.zero_grad()
             self.choose(model, epoch + 1, {k: float(v.detach()) for k, v in output.losses.items()})
-            self.keep()
+            self.keep(schedule)
 
     def batch(self, raw: dict[str, Tensor], epoch: int, step: int) -> tuple[Tensor, Tensor, Targets]:
         """Stored faces -> varied pixels, landmarks and targets on the device."""
@@ -272,13 +273,14 @@ class Training:
 
     # ---- going on
 
-    def keep(self) -> None:
+    def keep(self, schedule: LambdaLR) -> None:
         """Everything needed to go on after this epoch; a run killed while it saves keeps the epoch before."""
         new, old, away = (self.out / name for name in ("state.part", "state", "state.old"))
         self.accelerator.save_state(str(new))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            torch.save((self.log, self.best, self.best_on_test), new / "chosen.pt")
+            kept = (self.log, self.best, self.best_on_test, schedule.state_dict())
+            torch.save(kept, new / "chosen.pt")
             shutil.rmtree(away, ignore_errors=True)
             if old.is_dir():
                 old.rename(away)
@@ -286,12 +288,17 @@ class Training:
             shutil.rmtree(away, ignore_errors=True)
         self.accelerator.wait_for_everyone()
 
-    def resume(self) -> None:
-        """Load the last finished epoch if there is one."""
+    def resume(self, schedule: LambdaLR) -> None:
+        """Load the last finished epoch if there is one.
+
+        The schedule is kept by hand: what is registered with an accelerator stays registered for the next training.
+        """
         kept = next((f for f in (self.out / "state", self.out / "state.old") if f.is_dir()), None)
         if kept is not None:
             self.accelerator.load_state(str(kept))
-            self.log, self.best, self.best_on_test = torch.load(kept / "chosen.pt", weights_only=False)
+            said = torch.load(kept / "chosen.pt", weights_only=False)
+            self.log, self.best, self.best_on_test, steps = said
+            schedule.load_state_dict(steps)
 
     # ---- testing
 

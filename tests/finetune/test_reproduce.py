@@ -58,9 +58,9 @@ def bp4d(tmp_path_factory):
     return write_shards(tmp_path_factory.mktemp("bp4d") / "shards", BP4D, BP4D.subjects[:12])
 
 
-def training(shards, out, variant="full", **options):
+def training(shards, out, variant="full", accelerator=None, **options):
     division = of_folds(load_prepared(shards), TINY.validation_share)[0]
-    return Training(TINY, variant, 1, division, out, Accelerator(), **options)
+    return Training(TINY, variant, 1, division, out, accelerator or Accelerator(), **options)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,9 @@ def test_a_finished_training_is_not_repeated(straight, disfa, monkeypatch):
 
 
 def test_a_killed_training_goes_on_and_ends_the_same(straight, disfa, tmp_path, monkeypatch):
-    real = Training.choose
+    """With one accelerator for it and another training before it, and a fresh one to go on."""
+    real, shared = Training.choose, Accelerator()
+    training(disfa, tmp_path / "before", "au-only", shared).run()
 
     def killed_in_the_second(self, model, epoch, losses):
         if epoch == 2:
@@ -164,9 +166,9 @@ def test_a_killed_training_goes_on_and_ends_the_same(straight, disfa, tmp_path, 
 
     monkeypatch.setattr(Training, "choose", killed_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        training(disfa, tmp_path, select_on_test=True).run()
+        training(disfa, tmp_path / "killed", accelerator=shared, select_on_test=True).run()
     monkeypatch.setattr(Training, "choose", real)
-    resumed = training(disfa, tmp_path, select_on_test=True).run()
+    resumed = training(disfa, tmp_path / "killed", select_on_test=True).run()
     assert np.array_equal(resumed.tested.probabilities, straight[1].tested.probabilities)
     assert resumed.log == straight[1].log
 

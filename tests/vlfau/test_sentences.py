@@ -1,5 +1,6 @@
 """The rules write what the labels say, and reading a sentence gives the labels back."""
 
+import math
 import random
 
 import pytest
@@ -54,6 +55,9 @@ def test_what_is_written_is_read_back(seed):
 def test_examples():
     assert describe_unit(12, UnitLabel(4, "left")) == "The left mouth corner is strongly drawn back and up."
     assert describe_unit(12, None) == "The mouth corners are level."
+    assert describe_unit(12, UnitLabel(math.nan)) == "The mouth corners are drawn back and up.", (
+        "no degree is claimed"
+    )
     assert describe_unit(24, UnitLabel(2, "right")) == "The lips are slightly pressed together on the right."
     assert describe_face({}) == "None of the listed face movements is visible."
     face = {6: UnitLabel(), 12: UnitLabel(), 25: UnitLabel()}
