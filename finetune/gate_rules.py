@@ -180,7 +180,7 @@ def latency(contest: Contest, limits: Limits) -> Verdict:
         "latency",
         both,
         limits.latency_ratio,
-        f"A face takes {both.candidate * 1000:.0f} ms, before {both.champion * 1000:.0f} ms",
+        f"A face with its sentences takes {both.candidate * 1000:.0f} ms, before {both.champion * 1000:.0f} ms",
     )
 
 

@@ -70,7 +70,7 @@ BAD = {
     ),
     "words": (worse(words=Both(0.95, 0.9)), r"90\.0%.*before in 95\.0%"),
     "groups": (worse(groups={"sex: f": on_faces(pair(0.5, 0.4))}), r"sex: f from 0\.500 to 0\.400"),
-    "latency": (worse(latency_s=Both(0.1, 0.2)), r"200 ms, before 100 ms"),
+    "latency": (worse(latency_s=Both(0.1, 0.2)), r"takes 200 ms, before 100 ms"),
     "size": (worse(size_bytes=Both(20e6, 30e6)), r"30\.0 MB, before 20\.0 MB"),
 }
 

@@ -288,7 +288,7 @@ def the_export_holds_the_result(flow, admin, first, second):
     assert labelled[second]["AU12_intensity"] == 2.0
     agreed = [face for item, face in labelled.items() if item not in settled]
     assert all(face["AU12"] > 0.5 and face["AU12_n"] == 2 and face["AU12_agreement"] == 1 for face in agreed)
-    assert [answer["AU4"] for answer in answers].count("unsure") == 1
+    assert [answer["AU04"] for answer in answers].count("unsure") == 1
     assert len(answers) == 2 * FACES
     assert {answer["annotator"][:10] for answer in answers} == {"annotator-"}
 
