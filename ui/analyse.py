@@ -92,7 +92,8 @@ class Analysis:
             words: with a sentence for each action unit and a description of the face.
 
         Returns:
-            One record per face, largest face first: file, face, success, box_x0 to box_y1 (pixels), score (0-1),
+            One record per face, largest face first: file, face, success, box_x0 to box_y1 (pixels; frame, time_s and
+            track are for videos), score (0-1),
             pose_yaw, pose_pitch, pose_roll (degrees), model_version; per action unit AU12_p (calibrated probability
             0-1), AU12_i (intensity 0-5), AU12_c (1 when the probability reaches that unit's threshold); with words
             AU12_text and description; warnings; error. A photo without a face gives one record with success 0 and

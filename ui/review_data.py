@@ -105,8 +105,8 @@ def _states(states: Mapping[str, int]) -> str:
     if not total:
         return '<p class="vr-empty">There are no faces in this project yet.</p>'
     lines = "".join(
-        f'<li><span>{STATES[ItemState(state)].capitalize()}</span><span class="vl-track" aria-hidden="true">'
-        f'<span class="vl-fill" style="width:{count / total:.1%}"></span></span><b>{count:,}</b></li>'
+        f'<li><span>{STATES[ItemState(state)].capitalize()}</span><span class="vr-bar" aria-hidden="true">'
+        f'<span style="width:{count / total:.1%}"></span></span><b>{count:,}</b></li>'
         for state, count in states.items()
     )
     return f'<ul class="vr-states">{lines}</ul>'

@@ -270,7 +270,7 @@ def test_the_numbers_can_be_taken_along(visit, photos):
     with seen.page.expect_download() as download:
         seen.page.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename == "face-action-units.csv"
-    assert download.value.path().read_text().startswith("file,face,success,box_x0")
+    assert download.value.path().read_text().startswith("file,frame,time_s,face,track,success,box_x0")
 
 
 @every_look
