@@ -35,7 +35,7 @@ function show(html) {
   notice("");
   if (!page().dataset.tab) return;
   const known = Object.entries(place()).filter(([, value]) => value);
-  history.replaceState(history.state, "", `#${new URLSearchParams(known)}`);
+  history.replaceState(history.state, "", `${location.pathname}${location.search}#${new URLSearchParams(known)}`);
 }
 
 // What somebody opened or closed stays so when the page is drawn anew.

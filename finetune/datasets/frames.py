@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterator, Set
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vlfau.errors import DataError, ImageError
+from vlfau.decoders import Decoder, open_decoder
+from vlfau.errors import DataError, ImageError, VideoError
 from vlfau.images import read_image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp"}
@@ -71,34 +72,32 @@ class Video:
 
     file: Path
 
-    def _open(self) -> cv2.VideoCapture:
-        video = cv2.VideoCapture(str(self.file))
-        if not video.isOpened():
+    def _open(self) -> Decoder:
+        try:
+            return open_decoder(self.file)
+        except VideoError as error:
             raise DataError(
                 f"A video cannot be opened. {self.file} has {self.file.stat().st_size} bytes and is no video that "
-                "OpenCV reads. Copy it again, or give a folder of its frames."
-            )
-        return video
+                "can be read here. Copy it again, or give a folder of its frames."
+            ) from error
 
     def last(self) -> int | None:
         """What the file says of its length; None when it does not say."""
-        video = self._open()
-        try:
-            return int(video.get(cv2.CAP_PROP_FRAME_COUNT)) or None
-        finally:
-            video.release()
+        with closing(self._open()) as video:
+            return video.frames or None
 
     def pictures(self, wanted: Set[int]) -> Iterator[Picture]:
-        video = self._open()
-        try:
+        with closing(self._open()) as video:
             number = 0
-            while video.grab():
-                number += 1
+            for number, (_, picture) in enumerate(video.pictures(), 1):
                 if number in wanted:
-                    read, image = video.retrieve()
-                    yield number, np.ascontiguousarray(image[..., ::-1]) if read else None
-        finally:
-            video.release()
+                    yield number, picture()
+            damage = video.damage
+        if wanted and damage:
+            raise DataError(
+                f"A video is damaged, so its frames cannot be counted. {self.file}: {len(damage)} could not be "
+                f"decoded, the first {damage[0]}. Copy the video again, or give a folder of its frames."
+            )
         if wanted and number < max(wanted) - FRAMES_OF_SLACK:
             raise DataError(
                 f"A video is shorter than its codes. {self.file} ends after {number} frames, codes go on to "

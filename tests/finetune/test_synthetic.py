@@ -243,7 +243,6 @@ def test_the_correspondence_is_symmetrical():
 
 @pytest.fixture(scope="module")
 def rig():
-    torch.set_num_threads(1)
     return Rig.load(DATA / RIG_FILE)
 
 
