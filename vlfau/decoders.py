@@ -128,13 +128,16 @@ class PyAVDecoder:
         return _turned(np.asarray(image, np.uint8), round(frame.rotation / 90))
 
 
+def quiet_ffmpeg() -> None:
+    """Keeps FFmpeg's notes, which go past Python, off the terminal; OpenCV looks once, before its first video."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
 class OpenCVDecoder:
     """FFmpeg inside OpenCV's wheel: no AV1, less told about damage, and colours taken as BT.601."""
 
     def __init__(self, path: Path) -> None:
-        os.environ.setdefault(
-            "OPENCV_FFMPEG_LOGLEVEL", "-8"
-        )  # its notes go past Python, straight to the terminal
+        quiet_ffmpeg()
         level = cv2.setLogLevel(0)
         try:
             self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)

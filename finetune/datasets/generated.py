@@ -16,6 +16,7 @@ from finetune.datasets.codes import UNKNOWN
 from finetune.datasets.protocol import Protocol
 from finetune.faces import LabelledFaces
 from vlfau.action_units import AU_NUMBERS
+from vlfau.decoders import quiet_ffmpeg
 from vlfau.errors import DataError
 
 PHOTO_PX = (180, 240)
@@ -166,6 +167,7 @@ def _write(file: Path, picture: NDArray[np.uint8]) -> None:
 
 def _write_video(file: Path, pictures: Sequence[NDArray[np.uint8]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
+    quiet_ffmpeg()
     video = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, PHOTO_PX[::-1])
     for picture in pictures:
         video.write(np.ascontiguousarray(picture[..., ::-1]))
