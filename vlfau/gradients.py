@@ -66,14 +66,21 @@ class OrientedGradients(nn.Module):
         coarse = self.cells(F.avg_pool2d(grey, 2), self.grid)
         return torch.cat([F.pixel_unshuffle(fine, 2), coarse], dim=1)
 
+    def along(self, kernel: Tensor, side: int) -> Tensor:
+        """(1, 1, 1, k) -> (s, s): the matrix that filters rows of s numbers, whose ends go on beyond them."""
+        pad = kernel.shape[-1] // 2
+        rows = torch.eye(side, dtype=kernel.dtype, device=kernel.device)[:, None]
+        return F.conv1d(F.pad(rows, (pad, pad), mode="replicate"), kernel[0])[:, 0]
+
     def cells(self, grey: Tensor, count: int) -> Tensor:
         """(B, 1, s, s) -> (B, 8, count, count) edge strengths of one scale."""
-        pad, size = self.slope.shape[-1] // 2, grey.shape[-1] // count
-        grey = F.pad(grey, (pad, pad, pad, pad), mode="replicate")
-        across = F.conv2d(F.conv2d(grey, self.slope), self.smooth.transpose(2, 3))
-        down = F.conv2d(F.conv2d(grey, self.smooth), self.slope.transpose(2, 3))
+        size = grey.shape[-1] // count
+        slope, smooth = self.along(self.slope, grey.shape[-1]), self.along(self.smooth, grey.shape[-1])
+        across = smooth.T @ (grey @ slope)
+        down = slope.T @ (grey @ smooth)
         slopes = across * self.turn[0] + down * self.turn[1]  # (B, 4, s, s)
         one_way = F.avg_pool2d(F.relu(slopes), size)
-        both = torch.cat([one_way, one_way - F.avg_pool2d(slopes, size)], dim=1)  # relu(-x) = relu(x) - x
+        net = F.avg_pool2d(across, size) * self.turn[0] + F.avg_pool2d(down, size) * self.turn[1]
+        both = torch.cat([one_way, one_way - net], dim=1)  # relu(-x) = relu(x) - x
         around = F.avg_pool2d(both.mean(dim=1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
         return (both.clamp_min(0) / (around + FAINTEST) + 1e-6).sqrt()

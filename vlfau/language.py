@@ -26,16 +26,11 @@ class Memory:
     key: Tensor
     """(R, H, M, E / H)"""
     value: Tensor
-    allowed: Tensor
-    """(R, 1, 1, M) bool"""
+    allowed: Tensor | None
+    """(R, 1, 1, M) bool; None for all of them"""
 
     def rows(self, keep: Tensor) -> "Memory":
-        return Memory(self.key[keep], self.value[keep], self.allowed[keep])
-
-    def joined(self, other: "Memory") -> "Memory":
-        """The rows of both, first this one's; M must agree."""
-        parts = ((self.key, other.key), (self.value, other.value), (self.allowed, other.allowed))
-        return Memory(*(torch.cat(pair) for pair in parts))
+        return Memory(self.key[keep], self.value[keep], None if self.allowed is None else self.allowed[keep])
 
 
 class Attention(nn.Module):
@@ -104,25 +99,13 @@ class SentenceDecoder(nn.Module):
         for table in (self.token, self.position, self.subject):
             nn.init.normal_(table.weight, std=0.02)  # the token table is the output layer too
 
-    def memories(
-        self, tokens: Tensor, allowed: Tensor | None = None, pad_to: int | None = None
-    ) -> list[Memory]:
-        """(R, M, E) memory tokens -> one `Memory` per layer, padded to `pad_to` tokens that nobody may read."""
-        rows, count = tokens.shape[:2]
-        if allowed is None:
-            allowed = tokens.new_ones(rows, count, dtype=torch.bool)
-        pad = (pad_to or count) - count
+    def memories(self, tokens: Tensor, allowed: Tensor | None = None) -> list[Memory]:
+        """(R, M, E) memory tokens, and (R, M) bool which of them a row may read -> one `Memory` per layer."""
+        mask = None if allowed is None else allowed[:, None, None]
         made = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
-            key, value = layer.attend_memory.keys_values(tokens)
-            made.append(
-                Memory(
-                    F.pad(key, (0, 0, 0, pad)),
-                    F.pad(value, (0, 0, 0, pad)),
-                    F.pad(allowed, (0, pad))[:, None, None],
-                )
-            )
+            made.append(Memory(*layer.attend_memory.keys_values(tokens), mask))
         return made
 
     def embed(self, ids: Tensor, subjects: Tensor, first_position: int = 0) -> Tensor:

@@ -407,19 +407,9 @@ class VLFAUModel(PreTrainedModel):
         decided = self.words_memory.decision_tokens(self.decisions(output).float(), output.intensity)
         local = self.words_memory.local(output.refined, self.unit_geometry(output), decided).flatten(0, 1)
         whole = self.words_memory.whole(output.stem, output.geometry, decided)
-        length = max(local.shape[1], whole.shape[1])
-        memories = [
-            a.joined(b)
-            for a, b in zip(
-                self.decoder.memories(local, pad_to=length),
-                self.decoder.memories(whole, pad_to=length),
-                strict=True,
-            )
-        ]
-        subjects = torch.cat([torch.arange(units).repeat(batch), torch.full((batch,), units)]).to(
-            local.device
-        )
-        ids = self.decoder.write(subjects, memories)
-        return torch.cat(
-            [ids[: batch * units].unflatten(0, (batch, units)), ids[batch * units :, None]], dim=1
-        )
+        # apart, since a description is long and reads much: sentences would be dragged along
+        each = torch.arange(units, device=local.device).repeat(batch)
+        sentences = self.decoder.write(each, self.decoder.memories(local)).unflatten(0, (batch, units))
+        face = torch.full((batch,), units, device=local.device)
+        descriptions = self.decoder.write(face, self.decoder.memories(whole))
+        return torch.cat([sentences, descriptions[:, None]], dim=1)

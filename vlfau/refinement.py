@@ -74,8 +74,8 @@ def gated_peak(stem: Tensor, gate: Tensor) -> Tensor:
     """
     # channels before cells: on a CPU the maximum over them is then taken for many cells at once
     planes = stem.transpose(1, 2).contiguous()
-    if not torch.is_grad_enabled():
-        return (planes[:, None] * gate[..., None]).amax(dim=2)
+    if not torch.is_grad_enabled():  # unit by unit: what is multiplied then stays in the processor's cache
+        return torch.stack([(planes * one[..., None]).amax(dim=1) for one in gate.unbind(dim=1)], dim=1)
     with torch.no_grad():
         index = (planes[:, None] * gate[..., None]).max(dim=2).indices
     return planes.gather(1, index) * gate.gather(2, index)

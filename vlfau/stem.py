@@ -43,7 +43,7 @@ class PlacedProjection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         side = x.shape[-1]
-        each = torch.bmm(x.flatten(2).permute(2, 0, 1), self.weight) + self.bias[:, None]
+        each = torch.bmm(x.flatten(2).permute(2, 0, 1).contiguous(), self.weight) + self.bias[:, None]
         return each.permute(1, 2, 0).unflatten(2, (side, side))
 
 
