@@ -140,14 +140,15 @@ def pack(
     budget = {"train": (1 - TEST_SHARE) * largest_bytes * 0.98, "test": TEST_SHARE * largest_bytes * 0.98}
     packed = []
     for split, left in budget.items():
-        faces = [(some, row) for some in sources for row in _rows(some, split_of, split)]
+        rows = [_rows(some, split_of, split) for some in sources]
+        faces = [(some, row) for some, each in zip(sources, rows, strict=True) for row in each]
         if not faces:
             raise DataError(
                 f"The replay pack has no {split} persons. The renders show none of the {split} split among the "
                 f"synthetic persons. Give renders of train and of dev to --renders."
             )
-        peak = np.stack([some.peak[row] for some, row in faces])
-        person = np.array([some.person[row] for some, row in faces])
+        peak = np.concatenate([some.peak[each] for some, each in zip(sources, rows, strict=True)])
+        person = np.concatenate([some.person[each] for some, each in zip(sources, rows, strict=True)])
         for index in balanced_order(peak, person, seed):
             face = _packed(*faces[index], split)
             left -= face.size
