@@ -28,12 +28,15 @@ sys.path.insert(0, str(ROOT))  # run as a script, so that the folder of this fil
 from transformers import SwinBackbone  # noqa: E402
 
 from tests.benchmarks.pipeline import pipeline_figures  # noqa: E402
+from vlfau.action_units import BP4D_NUMBERS  # noqa: E402
 from vlfau.alignment import chip_landmarks, chip_transform, make_chip  # noqa: E402
 from vlfau.config import VLFAUConfig  # noqa: E402
 from vlfau.images import read_image  # noqa: E402
+from vlfau.model import VLFAUModel  # noqa: E402
 from vlfau.predictor import Predictor  # noqa: E402
 
 PHOTO_LONG_SIDE_PX = 1280
+LONGEST_TOKENS = 64
 
 PEAK_MEMORY_PROGRAM = """
 import resource, sys, torch
@@ -76,6 +79,22 @@ def pixel_stem(config: VLFAUConfig) -> SwinBackbone:
     """The bare Swin that everything is compared with: the network's own sizes, fed pixels as in the paper."""
     fields = config.to_dict() | {"gradient_grid": 0, "texture_tokens": 0, "texture_weight": 0.0}
     return SwinBackbone(VLFAUConfig(**fields).swin).eval()
+
+
+def paper_variants(words: int) -> dict[str, tuple[int, Callable[[], object]]]:
+    """The paper's size, 12 action units and a Swin-B, beside that Swin-B alone.
+
+    Weights are random, which takes as long; sentences then have no end, so all are written to `words` tokens, twice as
+    many as real ones have.
+    """
+    config = VLFAUConfig.base(au_numbers=BP4D_NUMBERS, max_text_tokens=words)
+    torch.manual_seed(0)
+    model = VLFAUModel(config).eval()
+    pixels = torch.rand(2, 3, config.chip_size_px, config.chip_size_px)
+    return {
+        "paper_stem_chips_per_s": (2, lambda: model.stem.backbone(model.look(pixels))),
+        "paper_network_words_chips_per_s": (2, lambda: model.write(model(pixels))),
+    }
 
 
 def renders_per_s(data: Path, folder: Path, pictures: int = 8) -> float:
@@ -147,6 +166,11 @@ def goals(figures: dict[str, float]) -> list[Goal]:
         )
         for words in ("without", "with")
     ] + [
+        Goal(
+            "12 action units with words, in times of its Swin-B",
+            1.5,
+            figures["paper_stem_chips_per_s"] / figures["paper_network_words_chips_per_s"],
+        ),
         Goal("a photo of one face with words, ms", 250, 1000 / figures["photos_per_s"]),
         Goal("peak memory, MB", 1500, figures["peak_rss_mb"]),
     ]
@@ -232,6 +256,7 @@ def main(arguments: list[str] | None = None) -> None:
     photo.write_bytes(as_jpeg(options.photo))
     predictor = Predictor.load(options.model or None)
     figures = rates(variants(predictor, photo.read_bytes(), options.batch), options.rounds)
+    figures |= rates(paper_variants(LONGEST_TOKENS), rounds=3)
     if options.data:
         torch.set_num_threads(1)
         figures["renders_per_s"] = renders_per_s(options.data, options.out.parent / "bench-renders")
