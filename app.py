@@ -3,11 +3,9 @@
 import argparse
 import sys
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from db.store import Store
 from ui import (
@@ -23,26 +21,28 @@ from ui import (
     server,
     starter,
     theme,
+    training,
+    video,
 )
+from ui.serving import Serving, load_predictor
 from vlfau.errors import VLFAUError
 from vlfau.images import ImageLimits
 
-if TYPE_CHECKING:
-    from vlfau.predictor import Predictor
 
-
-def build(predictor: Callable[[], "Predictor"], store: Store) -> gr.Blocks:
-    """All pages; `predictor` is asked for each photo, and may wait until there is one."""
+def build(serving: Serving, store: Store) -> gr.Blocks:
+    """All pages; `serving` is asked for each photo which version answers, and waits until there is one."""
     # uploads that were never analysed are removed too: looked for every 10 minutes, once they are 10 minutes old
     with gr.Blocks(
         title="VL-FAU: facial action units", analytics_enabled=False, delete_cache=(600, 600)
     ) as pages:
         theme.head("Analyse")
-        analyse.build(predictor, store)
+        analyse.build(serving.predictor, store)
     for title, build_page in {
+        "Video": lambda: video.build(serving.predictor, pages),
         "Annotate": lambda: annotate.build(store),
         "Review": lambda: review.build(store),
-        "About": lambda: about.build(predictor),
+        "Training": lambda: training.build(store, serving),
+        "About": lambda: about.build(serving.predictor),
         "Account": account_page.build,
     }.items():
         with pages.route(title, f"/{title.lower()}", show_in_navbar=False):
@@ -52,49 +52,46 @@ def build(predictor: Callable[[], "Predictor"], store: Store) -> gr.Blocks:
     return pages
 
 
+def routes(store: Store, first_is_admin: bool = False) -> list[BaseRoute]:
+    """What is answered over plain HTTP; `first_is_admin` as of `ui.account`."""
+    return [
+        *account.Accounts(store, first_is_admin).routes(),
+        *account_people.People(store).routes(),
+        *pictures.routes(store),
+        *review_downloads.routes(store),
+    ]
+
+
 def main() -> None:
     """Answer at once and load the model meanwhile; GRADIO_SERVER_PORT and GRADIO_SERVER_NAME work as well."""
     options = _parser().parse_args()
-    predictor: Future[Predictor] = Future()
-
-    def model_version() -> str | None:
-        return predictor.result().checkpoint.config.model_version if predictor.done() else None
-
     try:
         store = Store.open(folder=options.data)
-        pages = build(predictor.result, store)
-        routes = [
-            *account.Accounts(store, server.listens_here_only(options.server_name)).routes(),
-            *account_people.People(store).routes(),
-            *pictures.routes(store),
-            *review_downloads.routes(store),
-        ]
-        pages.launch(
+        serving = Serving(load_predictor(options.model), store, pinned=options.model is not None)
+        pages = build(serving, store)
+        own = routes(store, server.listens_here_only(options.server_name))
+        _, address, _ = pages.launch(
             server_name=options.server_name,
             server_port=options.port,
             theme=theme.THEME,
             css_paths=theme.STYLESHEETS,
-            max_file_size=ImageLimits().max_bytes,
-            app_kwargs=server.app_kwargs(store, model_version, routes),
+            max_file_size=max(ImageLimits().max_bytes, video.LIMITS.max_bytes),
+            app_kwargs=server.app_kwargs(store, serving.model_version, own),
             run_history=False,
             share=False,
+            enable_monitoring=False,
+            quiet=True,  # Gradio would recommend a public link
             footer_links=["api"],
             prevent_thread_lock=True,
         )
-        predictor.set_result(load(options.model))
+        print(f"VL-FAU: {address}", flush=True)  # noqa: T201
+        serving.start()
         threading.Thread(
-            target=starter.add_in_background, args=(store, predictor.result()), daemon=True
+            target=starter.add_in_background, args=(store, serving.predictor()), daemon=True
         ).start()
     except VLFAUError as error:
         sys.exit(str(error))
     pages.block_thread()
-
-
-def load(model: str | None) -> "Predictor":
-    """Importing torch and loading take longer than all the rest, so they come last."""
-    from vlfau.predictor import Predictor
-
-    return Predictor.load(model)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--server-name", metavar="ADDRESS", help="address to listen on (default: this machine only)"
     )
-    parser.add_argument("--model", metavar="DIR_OR_REPO", help="a checkpoint other than the embedded one")
+    parser.add_argument(
+        "--model", metavar="DIR_OR_REPO", help="serve this checkpoint, whatever is in production"
+    )
     parser.add_argument(
         "--data", metavar="DIR", help="folder of the database, the photos and the session key (default: data)"
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from db.rows import in_parts
@@ -48,6 +48,18 @@ _PREDICTED = (
 )
 
 
+_VOTES = (
+    select(
+        AnswerRow.number,
+        func.count().filter(AnswerRow.occurrence == Occurrence.PRESENT),
+        func.count().filter(AnswerRow.occurrence == Occurrence.ABSENT),
+    )
+    .join(Response, Response.id == AnswerRow.response_id)
+    .where(Response.item_id == bindparam("item"), Response.status == Status.SUBMITTED, stands())
+    .group_by(AnswerRow.number)
+)
+
+
 def standing(work: Work, item_id: int) -> list[Response]:
     """The submitted responses of an item that count now, oldest first."""
     return list(work.scalars(_STANDING, {"item": item_id}))
@@ -73,13 +85,13 @@ def scored(
     """Owner id -> scored action units, of the table of scored units that has this owner column."""
     found: defaultdict[int, list[UnitAnswer]] = defaultdict(list)
     for part in in_parts(sorted(ids), _AT_ONCE):
-        for row in work.execute(_scored(owner), {"owners": part}):
-            found[row[0]].append(UnitAnswer(*row[1:]))
+        for owner_id, number, *said in work.plain(_scored(owner), {"owners": part}):
+            found[owner_id].append(UnitAnswer(number, *said))
     return defaultdict(tuple, {owner_id: tuple(units) for owner_id, units in found.items()})
 
 
 @cache
-def _scored(owner: InstrumentedAttribute[int]) -> Select[Any]:
+def _scored(owner: InstrumentedAttribute[int]) -> Select[*tuple[Any, ...]]:
     unit = owner.parent.columns
     columns = (owner, unit.number, unit.occurrence, unit.intensity, unit.side, unit.text)
     return select(*columns).where(owner.in_(bindparam("owners", expanding=True))).order_by(owner, unit.number)
@@ -95,15 +107,21 @@ def votes(answers: Iterable[Answer]) -> dict[int, tuple[int, int]]:
     return {number: (present, absent) for number, (present, absent) in counts.items()}
 
 
+def votes_on(work: Work, item_id: int) -> dict[int, tuple[int, int]]:
+    """The same of what is said of an item, counted by the database."""
+    return {row[0]: (row[1], row[2]) for row in work.plain(_VOTES, {"item": item_id})}
+
+
 def prediction_of(work: Work, item: Item) -> Prediction | None:
     """The prediction that an item has."""
     row = work.get(PredictionRow, item.prediction_id) if item.prediction_id else None
     if row is None:
         return None
-    return Prediction(row.id, row.model_version, row.description, predicted_units(work, row.id))
+    units = predicted_units(work, row.id)
+    return Prediction(row.id, row.model_version, row.description, units, row.evidence is not None)
 
 
 def predicted_units(work: Work, prediction_id: int) -> tuple[PredictedUnit, ...]:
     """What a prediction says, in the table's order."""
-    rows = work.execute(_PREDICTED, {"prediction": prediction_id})
+    rows = work.plain(_PREDICTED, {"prediction": prediction_id})
     return tuple(PredictedUnit(*row) for row in rows)

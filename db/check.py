@@ -7,10 +7,21 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import aliased
 
 from db.answers import stands
+from db.errors import StoreError
 from db.events import state_at, state_now
+from db.evidence import unpack
 from db.roles import OPERATOR
 from db.store import Store, Work
-from db.tables import Event, Image, Item, Lease, Response, Tombstone
+from db.tables import (
+    Event,
+    Image,
+    Item,
+    Lease,
+    PredictedUnitRow,
+    PredictionRow,
+    Response,
+    Tombstone,
+)
 from db.values import ItemState, Status
 
 
@@ -23,10 +34,11 @@ class Problem:
 
 
 def check(store: Store, deep: bool = False) -> list[Problem]:
-    """Everything that is wrong; empty when all is well. `deep` decodes every photo and replays every event."""
+    """Everything that is wrong; empty when all is well. `deep` decodes photos and maps, and replays every event."""
     with store.reading(OPERATOR, "stats") as work:
         problems = [problem for look in LOOKS for problem in look(work)]
         problems += _files(work, deep)
+        problems += _maps(work) if deep else []
     return problems + (list(_past(store)) if deep else [])
 
 
@@ -54,6 +66,20 @@ def _files(work: Work, deep: bool) -> Iterator[Problem]:
             yield Problem(
                 "damaged file", f"{work.images.path(sha256)} is not its name. Restore it from a backup."
             )
+
+
+def _maps(work: Work) -> Iterator[Problem]:
+    """Evidence that no page could paint."""
+    units = func.count(PredictedUnitRow.number)
+    query = select(PredictionRow.id, PredictionRow.evidence, units).outerjoin(
+        PredictedUnitRow, PredictedUnitRow.prediction_id == PredictionRow.id
+    )
+    kept = query.where(PredictionRow.evidence.is_not(None)).group_by(PredictionRow.id)
+    for prediction, evidence, count in work.execute(kept):
+        try:
+            unpack(evidence or b"", count)
+        except StoreError as error:
+            yield Problem("damaged evidence", f"Prediction {prediction}: {error}")
 
 
 def _engine(work: Work) -> Iterator[Problem]:

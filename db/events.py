@@ -25,7 +25,7 @@ def state_at(store: Store, actor: Actor, event_id: int) -> State:
     with store.reading(actor, "export") as work:
         for changes in work.scalars(select(Event.changes).where(Event.id <= event_id).order_by(Event.id)):
             replay(state, changes)
-    return {name: rows for name, rows in state.items() if rows}
+    return {name: _completed(name, rows) for name, rows in state.items() if rows}
 
 
 def state_now(store: Store, actor: Actor) -> State:
@@ -38,6 +38,12 @@ def state_now(store: Store, actor: Actor) -> State:
                     values = encode(table, row)  # type: ignore[arg-type]  # its keys are the column names
                     state.setdefault(name, {})[tuple(key_of(table, values))] = values
     return state
+
+
+def _completed(name: str, rows: dict[tuple[Any, ...], Values]) -> dict[tuple[Any, ...], Values]:
+    """Columns that a table got later are NULL in the rows of before."""
+    empty: Values = {column.name: None for column in TABLES[name].columns if column.nullable}
+    return {key: empty | values for key, values in rows.items()}
 
 
 def replay(state: State, changes: Iterable[Mapping[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """Leases: a face in one person's hands, until they answer, skip, or the clock takes it back."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,7 @@ from db.answers import answers_of, head, prediction_of
 from db.errors import AlreadySubmitted, Conflict, LeaseError, NotFound
 from db.photos import face_of
 from db.store import Work
-from db.tables import FaceRow, Image, Item, Lease, Project
+from db.tables import FaceRow, Image, Item, Lease, Membership, PredictionRow, Project, Response
 from db.values import ChosenBy, ItemState, Outcome, Status, Task
 
 _MAX_EXPIRED = 100
@@ -33,12 +34,49 @@ _EXPIRED = (
 )
 
 
+# Joined, because one question costs less than three: the session then has the rows when they are asked for one by one.
+_IN_HAND = (
+    select(Lease, Item, Project, Membership)
+    .join(Item, Item.id == Lease.item_id)
+    .join(Project, Project.id == Lease.project_id)
+    .outerjoin(
+        Membership,
+        (Membership.project_id == Lease.project_id) & (Membership.annotator_id == Lease.annotator_id),
+    )
+    .where(Lease.id == bindparam("lease"), Lease.annotator_id == bindparam("me"))
+    .with_for_update(of=(Lease, Item))
+    .execution_options(populate_existing=True)
+)
+_SHOWN = (
+    select(Item, FaceRow, Image, PredictionRow)
+    .join(FaceRow, FaceRow.id == Item.face_id)
+    .join(Image, Image.id == FaceRow.image_id)
+    .outerjoin(PredictionRow, PredictionRow.id == Item.prediction_id)
+    .where(Item.id == bindparam("item"))
+)
+
+
+@dataclass(frozen=True)
+class InHand:
+    """A face in the actor's hands, locked."""
+
+    lease: Lease
+    item: Item
+    last: Response | None
+    """What they said of it so far."""
+
+
 def item_of(work: Work, item_id: int) -> Item:
     """The item, to look at; raises `NotFound`."""
     item = work.get(Item, item_id)
     if item is None:
-        raise NotFound(f"There is no such item. Number {item_id} was asked for. Its photo may be erased.")
+        raise no_item(item_id)
     return item
+
+
+def no_item(item_id: int) -> NotFound:
+    """The error for a number that no item has."""
+    return NotFound(f"There is no such item. Number {item_id} was asked for. Its photo may be erased.")
 
 
 def locked_item(work: Work, item_id: int) -> Item:
@@ -94,21 +132,22 @@ def running(work: Work, project_id: int) -> Lease | None:
     return work.scalars(_RUNNING, {"me": work.annotator_id, "project": project_id}).first()
 
 
-def own_lease(work: Work, lease_id: int) -> tuple[Lease, Item]:
-    """The lease under which the actor may write now, and its item, both locked.
+def own_lease(work: Work, lease_id: int) -> InHand:
+    """The lease under which the actor may write now.
 
     A lease that expired still carries an answer, as long as the person has not finished the face: what they typed
     is not lost because they were slow. Raises `LeaseError` for somebody else's lease or an erased one,
     `AlreadySubmitted` for one that was used, `Conflict` when a reviewer has closed the item.
     """
-    lease = work.locked(Lease, lease_id)
-    if lease is None or lease.annotator_id != work.annotator_id:
+    found = work.execute(_IN_HAND, {"lease": lease_id, "me": work.annotator_id}).first()
+    if found is None:
         raise LeaseError(
             f"This face is not in your hands. Lease {lease_id} is somebody else's, or its photo was erased. "
             "Nothing was stored; take the next face."
         )
-    item = locked_item(work, lease.item_id)
-    _refuse_finished(work, lease)
+    lease, item = found.Lease, found.Item
+    last = head(work, item.id, work.annotator_id)
+    _refuse_finished(lease, last)
     if item.state not in ANSWERABLE:
         raise Conflict(
             f"This face takes no more answers. A reviewer closed it meanwhile; it is {item.state.replace('_', ' ')}. "
@@ -117,11 +156,10 @@ def own_lease(work: Work, lease_id: int) -> tuple[Lease, Item]:
     if lease.outcome is not None:
         now = running(work, item.project_id)
         lease = now if now and now.item_id == item.id else lease
-    return lease, item
+    return InHand(lease, item, last)
 
 
-def _refuse_finished(work: Work, lease: Lease) -> None:
-    last = head(work, lease.item_id, lease.annotator_id)
+def _refuse_finished(lease: Lease, last: Response | None) -> None:
     used = lease.outcome in (Outcome.SUBMITTED, Outcome.SKIPPED)
     if last is not None and (used or last.status != Status.DRAFT):
         raise AlreadySubmitted(
@@ -133,9 +171,7 @@ def _refuse_finished(work: Work, lease: Lease) -> None:
 
 def task_of(work: Work, lease: Lease) -> Task:
     """What a page needs to show the face of a lease."""
-    item = work.get_one(Item, lease.item_id)
-    face = work.get_one(FaceRow, item.face_id)
-    image = work.get_one(Image, face.image_id)
+    item, face, image, _ = work.execute(_SHOWN, {"item": lease.item_id}).one()
     last = head(work, item.id, lease.annotator_id)
     return Task(
         lease_id=lease.id,

@@ -10,7 +10,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from db.annotators import Person, by_name, join, person_of
 from db.errors import Conflict, LockedOut, NotAllowed, TextError, WrongPassword
@@ -123,12 +123,21 @@ def end_sessions(store: Store, actor: Actor) -> None:
         _credential(work).generation += 1
 
 
+_IN_SESSION = (
+    select(Annotator)
+    .join(Credential, Credential.annotator_id == Annotator.id)
+    .where(
+        Annotator.id == bindparam("annotator"),
+        Credential.generation == bindparam("generation"),
+        Annotator.blocked_at.is_(None),
+    )
+)
+
+
 def who_is_signed_in(store: Store, annotator_id: int, generation: int) -> Person | None:
     """The person of a session; None when it is over or they are blocked."""
     with store.reading(OPERATOR, "sign_in") as work:
-        query = select(Annotator).join(Credential, Credential.annotator_id == Annotator.id)
-        session = (Annotator.id == annotator_id, Credential.generation == generation)
-        found = work.scalars(query.where(*session, Annotator.blocked_at.is_(None))).first()
+        found = work.scalars(_IN_SESSION, {"annotator": annotator_id, "generation": generation}).first()
         return person_of(found) if found else None
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from db.answers import predicted_units
 from db.errors import Conflict, NotFound, StoreError
+from db.evidence import pack
 from db.priority import priority
 from db.projects import project_row
 from db.roles import Actor
@@ -200,6 +201,7 @@ def _add_prediction(work: Work, image: Image, said: SaidOfFace) -> PredictionRow
         model_version=said.model_version,
         description=said.description,
         made_at=work.now,
+        evidence=pack(said.evidence, [unit.number for unit in said.action_units]),
     )
     work.add(prediction)
     work.flush()

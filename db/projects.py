@@ -85,10 +85,13 @@ def project_row(work: Work, project_id: int) -> Project:
     """The row; raises `NotFound`."""
     project = work.get(Project, project_id)
     if project is None:
-        raise NotFound(
-            f"There is no such project. Number {project_id} was asked for. Choose one of the list."
-        )
+        raise no_project(project_id)
     return project
+
+
+def no_project(project_id: int) -> NotFound:
+    """The error for a number that no project has."""
+    return NotFound(f"There is no such project. Number {project_id} was asked for. Choose one of the list.")
 
 
 def _settings(row: Project) -> ProjectSettings:

@@ -36,6 +36,11 @@ def _near(query: Select[int]) -> Select[int]:
     return _one(query.where(Item.id.in_(query.limit(bindparam("near")).scalar_subquery()), _UNSEEN))
 
 
+_STANDS_HERE = (
+    select(Project, Membership)
+    .outerjoin(Membership, (Membership.project_id == Project.id) & (Membership.annotator_id == _ME))
+    .where(Project.id == bindparam("project"))
+)
 _OPEN = select(Item.id).where(_HERE, text(OPEN))
 _BEST_FIRST = _OPEN.order_by(Item.priority.desc(), Item.id.desc())
 _BEST_NEAR = _near(_BEST_FIRST)
@@ -73,6 +78,9 @@ def next_item(store: Store, actor: Actor, project_id: int) -> Task | None:
     round is over and was not passed.
     """
     with store.unit_of_work(actor, "next_item") as work:
+        work.execute(
+            _STANDS_HERE, {"project": project_id, "me": work.annotator_id}
+        ).first()  # both in one question
         project = project_row(work, project_id)
         take_back_expired(work)
         lease = running(work, project_id) or _resume(work, project_id) or _hand_out(work, project)
@@ -187,7 +195,8 @@ def _gold(work: Work, project_id: int) -> int | None:
 
 
 def _first(work: Work, query: Select[int], project_id: int, key: float = 0.0) -> int | None:
-    return work.scalar(query, {"project": project_id, "me": work.annotator_id, "near": _NEAR, "key": key})
+    values = {"project": project_id, "me": work.annotator_id, "near": _NEAR, "key": key}
+    return work.plain(query, values).scalar()
 
 
 def _gold_count(work: Work, project_id: int) -> int:

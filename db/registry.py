@@ -270,6 +270,7 @@ def promote(store: Store, actor: Actor, name: str, reason: str = "", force: bool
         raise StoreError(
             "A forced promotion needs a reason. None was given. Say why; it stays in the list of moves."
         )
+    _refuse_who_may_not(store, actor, "promote")
     version = version_named(store, actor, name)
     checked_folder(store, version)
     with store.unit_of_work(actor, "force_promotion" if force else "promote") as work:
@@ -294,6 +295,7 @@ def promote(store: Store, actor: Actor, name: str, reason: str = "", force: bool
 
 def roll_back(store: Store, actor: Actor, reason: str) -> Version:
     """Serve what was served before the version in production; admins only. Again goes one further back."""
+    _refuse_who_may_not(store, actor, "roll_back")
     target = _before(store, actor)
     checked_folder(store, target)
     with store.unit_of_work(actor, "roll_back") as work:
@@ -308,6 +310,12 @@ def previous_version(store: Store, actor: Actor) -> Version | None:
     with store.reading(actor, "models") as work:
         stack = _stack(work)
         return _version(work.get_one(ModelVersion, stack[-2])) if len(stack) > 1 else None
+
+
+def _refuse_who_may_not(store: Store, actor: Actor, verb: str) -> None:
+    """Before files are read for somebody who may not do it anyway."""
+    with store.reading(actor, verb):
+        pass
 
 
 def _before(store: Store, actor: Actor) -> Version:

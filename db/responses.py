@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from db.answers import answers_of, head, predicted_units, scored, standing, stands, votes
+from db.answers import answers_of, head, predicted_units, scored, stands, votes_on
 from db.errors import Conflict, NotFound, StoreError
-from db.leases import ANSWERABLE, end, locked_item, own_lease, renew, running, take, task_of
+from db.leases import ANSWERABLE, InHand, end, locked_item, own_lease, renew, running, take, task_of
 from db.priority import priority
 from db.projects import project_row
 from db.queue import is_qualified, membership
@@ -24,12 +24,11 @@ def save_draft(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int
     Every draft is a row of its own. The same draft twice is one. Errors as of `submit`.
     """
     with store.unit_of_work(actor, "save_draft") as work:
-        lease, item = own_lease(work, lease_id)
-        renew(work, lease)
-        last = head(work, item.id, work.annotator_id)
-        if last is not None and _same(answers_of(work, [last])[last.id], answer):
-            return last.id
-        return _append(work, item, lease.chosen_by, answer, Status.DRAFT).id
+        held = own_lease(work, lease_id)
+        renew(work, held.lease)
+        if held.last is not None and _same(answers_of(work, [held.last])[held.last.id], answer):
+            return held.last.id
+        return _append(work, held, answer, Status.DRAFT).id
 
 
 def submit(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
@@ -39,28 +38,28 @@ def submit(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
     replay, `Conflict` when a reviewer closed the face, `StoreError` for an answer that says nothing.
     """
     with store.unit_of_work(actor, "submit") as work:
-        lease, item = own_lease(work, lease_id)
+        held = own_lease(work, lease_id)
         if not answer.occurrences:
             raise StoreError(
                 "There is no answer in this. No action unit is marked. Mark at least one, or skip the face."
             )
-        response = _append(work, item, lease.chosen_by, answer, Status.SUBMITTED)
-        end(work, lease, Outcome.SUBMITTED)
-        item.answers += 1
-        _count(work, item, 1)
-        refresh(work, item)
+        response = _append(work, held, answer, Status.SUBMITTED)
+        end(work, held.lease, Outcome.SUBMITTED)
+        held.item.answers += 1
+        _count(work, held.item, 1)
+        refresh(work, held.item)
         return response.id
 
 
 def skip(store: Store, actor: Actor, lease_id: int, reason: str) -> int:
     """Put the face aside for oneself, with a reason; returns the id of the response."""
     with store.unit_of_work(actor, "skip") as work:
-        lease, item = own_lease(work, lease_id)
+        held = own_lease(work, lease_id)
         reason = required_text(reason, MAX_NOTE, "The reason")
-        response = _append(work, item, lease.chosen_by, Answer(), Status.DISCARDED, reason)
-        end(work, lease, Outcome.SKIPPED)
-        item.skips += 1
-        refresh(work, item)
+        response = _append(work, held, Answer(), Status.DISCARDED, reason)
+        end(work, held.lease, Outcome.SKIPPED)
+        held.item.skips += 1
+        refresh(work, held.item)
         return response.id
 
 
@@ -113,8 +112,7 @@ def refresh(work: Work, item: Item) -> None:
     """Work out where an item stands after its answers changed, and how much the next one is worth."""
     if item.state not in (ItemState.OPEN, ItemState.AGREED, ItemState.DISPUTED):
         return
-    answers = list(answers_of(work, standing(work, item.id)).values())
-    counts = votes(answers)
+    counts = votes_on(work, item.id)
     if item.answers >= item.wanted:
         contradicted = any(present and absent for present, absent in counts.values())
         item.state = ItemState.DISPUTED if contradicted else ItemState.AGREED
@@ -126,11 +124,9 @@ def refresh(work: Work, item: Item) -> None:
         item.priority = priority(predicted_units(work, item.prediction_id), counts, weights)
 
 
-def _append(
-    work: Work, item: Item, chosen_by: str, answer: Answer, status: Status, reason: str | None = None
-) -> Response:
+def _append(work: Work, held: InHand, answer: Answer, status: Status, reason: str | None = None) -> Response:
     """One more row of this person's chain."""
-    last = head(work, item.id, work.annotator_id)
+    item, last = held.item, held.last
     response = Response(
         item_id=item.id,
         project_id=item.project_id,
@@ -140,7 +136,7 @@ def _append(
         prediction_id=item.prediction_id,
         blind=item.blind or answer.blind,
         # coming back to a face does not change how it was drawn from the pool
-        chosen_by=last.chosen_by if last else chosen_by,
+        chosen_by=last.chosen_by if last else held.lease.chosen_by,
         seconds=answer.seconds,
         guideline_version=project_row(work, item.project_id).guideline_version,
         description=answer.description,
@@ -149,7 +145,7 @@ def _append(
     )
     work.add(response)
     work.flush()
-    work.add_all(AnswerRow(response_id=response.id, **unit) for unit in unit_columns(answer))
+    work.write_rows(AnswerRow, [{"response_id": response.id} | unit for unit in unit_columns(answer)])
     return response
 
 
@@ -172,7 +168,7 @@ def _reopen(work: Work, last: Response) -> Task:
         end(work, in_hand, Outcome.PUT_BACK)
     lease = take(work, item, ChosenBy.OWN)
     if last.status != Status.DRAFT:
-        _append(work, item, last.chosen_by, answers_of(work, [last])[last.id], Status.DRAFT)
+        _append(work, InHand(lease, item, last), answers_of(work, [last])[last.id], Status.DRAFT)
     if last.status == Status.SUBMITTED:
         item.answers -= 1
         _count(work, item, -1)

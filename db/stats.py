@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 
-from db.projects import project_row
-from db.queue import membership_or_none
+from db.projects import no_project
 from db.roles import Actor
 from db.rows import TABLES
 from db.store import Store, Work
-from db.tables import CLOSED, Item, Project
+from db.tables import CLOSED, Item, Membership, Project
 from db.values import ItemState
 
 
@@ -23,6 +22,8 @@ class OwnProgress:
     gold_items: int
     """Known faces this person answered; how well is for reviewers."""
     qualified: bool
+    qualification_items: int
+    """Known faces that everybody answers first; 0 for no qualification round."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class Progress(OwnProgress):
         return sum(self.items[state] for state in DONE)
 
 
+_OWN = (
+    select(Project.qualification_items, Membership.submitted, Membership.gold_items, Membership.qualified_at)
+    .outerjoin(
+        Membership, (Membership.project_id == Project.id) & (Membership.annotator_id == bindparam("me"))
+    )
+    .where(Project.id == bindparam("project"))
+)
+
 DONE = (ItemState.AGREED, ItemState.DISPUTED, ItemState.SETTLED)
 
 
@@ -50,17 +59,17 @@ def progress(store: Store, actor: Actor, project_id: int) -> Progress:
     """How far a project is, and oneself in it."""
     own = own_progress(store, actor, project_id)
     with store.reading(actor, "progress") as work:
-        return Progress(own.submitted, own.gold_items, own.qualified, _by_state(work, project_id))
+        return Progress(**vars(own), items=_by_state(work, project_id))
 
 
 def own_progress(store: Store, actor: Actor, project_id: int) -> OwnProgress:
     """Oneself in a project: quick, however large the project is."""
     with store.reading(actor, "progress") as work:
-        project_row(work, project_id)
-        member = membership_or_none(work, project_id)
-        if member is None:
-            return OwnProgress(0, 0, False)
-        return OwnProgress(member.submitted, member.gold_items, member.qualified_at is not None)
+        found = work.plain(_OWN, {"project": project_id, "me": actor.annotator_id}).first()
+        if found is None:
+            raise no_project(project_id)
+        needed, submitted, gold_items, qualified_at = found
+        return OwnProgress(submitted or 0, gold_items or 0, qualified_at is not None, needed)
 
 
 def stats(store: Store, actor: Actor) -> dict[str, Any]:

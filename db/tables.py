@@ -104,13 +104,20 @@ class PredictionRow(Base):
     """What one model version said of one face; never changed."""
 
     __tablename__ = "prediction"
-    __table_args__ = (UniqueConstraint("face_id", "model_version"), short("model_version", 200), KEPT)
+    __table_args__ = (
+        UniqueConstraint("face_id", "model_version"),
+        short("model_version", 200),
+        short("evidence", 65_536),
+        KEPT,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     face_id: Mapped[int] = _owned("face.id")
     model_version: Mapped[str]
     description: Mapped[str | None]
     made_at: Mapped[datetime]
+    evidence: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Where the network looked for each action unit, as `db.evidence` packs it; NULL when that is not known."""
 
 
 class PredictedUnitRow(Base):

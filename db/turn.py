@@ -22,18 +22,32 @@ class Turn:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._threads = threading.Lock()
+        self._threads = threading.RLock()
+        self._taken = False
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for one's turn; it ends with the block, or with the process."""
+        """Wait for one's turn; it ends with the block, or with the process. Who has it already goes on."""
         with self._threads:
-            if fcntl is None:
+            if self._taken:
                 yield
                 return
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._taken = True
             try:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
+                with self._alone():
+                    yield
             finally:
-                os.close(file)
+                self._taken = False
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Among the processes."""
+        if fcntl is None:
+            yield
+            return
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)

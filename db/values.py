@@ -202,6 +202,8 @@ class Prediction:
     model_version: str
     description: str | None
     units: tuple[PredictedUnit, ...]
+    has_evidence: bool = False
+    """Whether there are maps of where the network looked, for `db.pictures.face_evidence`."""
 
 
 class SaidOfUnit(Protocol):
@@ -230,6 +232,10 @@ class SaidOfFace(Protocol):
     def description(self) -> str | None: ...
     @property
     def chip_transform(self) -> np.ndarray: ...
+    @property
+    def evidence(self) -> np.ndarray | None:
+        """(A, G, G) maps over the chip, one for each of `action_units`."""
+
     @property
     def model_version(self) -> str: ...
 

@@ -23,7 +23,7 @@ from vlfau.sentences import read_state
 
 WORDS_FACES = 64
 """Faces whose sentences are read; writing takes most of the time."""
-_TIMED = 12
+_TIMED = 30
 _AT_ONCE = 16
 
 Floats = NDArray[np.float64]

@@ -32,7 +32,7 @@ from finetune.comparison import Contestant, compete
 from finetune.division import Part
 from finetune.gate_report import gate_report
 from finetune.gate_rules import Limits, judge
-from finetune.people_groups import read_groups
+from finetune.people_groups import pose_groups, read_groups
 from finetune.preparation import load_prepared, prepare
 from finetune.train_config import TrainConfig
 from vlfau.action_units import by_number
@@ -159,10 +159,12 @@ def _contestant(entry: Entry) -> Contestant:
 
 
 def _rows(held_out: AnnotatedFaces, groups: Mapping[str, set[str]]) -> dict[str, NDArray[np.integer]]:
-    rows = {
+    """Rows of the faces of each group: of the people who are known to be in one, and by head pose."""
+    rows: dict[str, NDArray[np.integer]] = {
         name: np.flatnonzero(np.isin(held_out.faces.person, sorted(people)))
         for name, people in groups.items()
     }
+    rows |= pose_groups(held_out.faces.groups["yaw_deg"])
     return {name: found for name, found in rows.items() if len(found)}
 
 

@@ -73,6 +73,8 @@ def start(
     Raises `RunGoing` while another one is going, `NotAllowed` for who is no admin, `DataError` when there is nothing to
     train on; nothing was started then. `after` as of `db.training_runs.begin_run`.
     """
+    with store.reading(actor, "start_training"):
+        pass  # who may not start one is told that before anything else
     found = waiting(store, OPERATOR, project=_checked(config or {}).project)
     close_lost(store)
     if not found.agreed:

@@ -1,6 +1,7 @@
-"""Groups of people (sex, age band, skin tone, ...) where the operator knows them: a CSV file beside the store.
+"""Groups that no version may neglect: of people (sex, age band, skin tone, ...) where they are known, and by pose.
 
-The store itself holds no such thing. The file has the column `person`, the subject code as it was given with the
+How far a head is turned is known of every face. Of people the store itself holds no such thing: they are in a CSV file
+beside it. The file has the column `person`, the subject code as it was given with the
 photos, and a column per kind of group; an empty cell is not known.
 """
 
@@ -8,6 +9,8 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 
 from db.roles import OPERATOR
@@ -17,6 +20,15 @@ from vlfau.errors import DataError
 
 FILE = "groups.csv"
 """Its usual name, in the store's folder."""
+
+TURNED_DEG = 15.0
+"""Yaw to either side from which a head counts as turned."""
+
+
+def pose_groups(yaw_deg: NDArray[np.floating]) -> dict[str, NDArray[np.integer]]:
+    """Rows of the (n,) faces by how the head is turned."""
+    turned = np.abs(yaw_deg) >= TURNED_DEG
+    return {"facing the camera": np.flatnonzero(~turned), "turned to one side": np.flatnonzero(turned)}
 
 
 def read_groups(store: Store, file: Path | None = None) -> dict[str, set[str]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from finetune.annotated_faces import AnnotatedFaces
 from finetune.division import Part
 from finetune.fit import none_for_nan
+from finetune.people_groups import pose_groups
 from finetune.preparation import Prepared
 from finetune.recalibrate import Calibration
 from finetune.scores import run_faces
@@ -18,8 +19,6 @@ from vlfau.action_units import AU_NUMBERS, by_number
 from vlfau.metrics import auprc_per_au, auroc_per_au, balanced_accuracy_per_au, ece_per_au, f1_per_au, macro
 from vlfau.model import VLFAUModel
 
-TURNED_DEG = 15.0
-"""Yaw from which a head counts as turned."""
 CODES = tuple(by_number(number).code for number in AU_NUMBERS)
 
 
@@ -63,7 +62,7 @@ def compare(base: VLFAUModel, version: VLFAUModel, prepared: Prepared) -> dict[s
         honest = np.flatnonzero(groups["gold"] | groups["blind"])
         if len(honest):
             report["test_known_or_blind"] = _both(corrected, said, networks, honest)
-        for name, rows in _groups(groups).items():
+        for name, rows in pose_groups(groups["yaw_deg"]).items():
             if len(rows):
                 report["groups"][name] = _both(corrected, said, networks, rows, units=False)
     if len(replayed):
@@ -87,12 +86,3 @@ def _both(
         if not units:
             del both[name]["action_units"]
     return both
-
-
-def _groups(columns: dict[str, NDArray]) -> dict[str, NDArray[np.integer]]:
-    """What the store knows of a face: how the head is turned. It holds no sex, age or skin tone."""
-    yaw = columns["yaw_deg"]
-    return {
-        "facing the camera": np.flatnonzero(np.abs(yaw) < TURNED_DEG),
-        "turned to one side": np.flatnonzero(np.abs(yaw) >= TURNED_DEG),
-    }

@@ -12,8 +12,8 @@ import gradio as gr
 from starlette.requests import Request
 
 from db.errors import AlreadySubmitted, NotQualified
-from db.pictures import face_picture
-from db.projects import ProjectSettings, list_projects
+from db.pictures import picture_of
+from db.projects import list_projects
 from db.queue import next_item
 from db.responses import history, reopen, save_draft, skip, submit, undo
 from db.stats import own_progress, progress
@@ -80,7 +80,7 @@ class Desk:
         project = wanted if wanted in projects else next(iter(projects))
         names = [[key, settings.name] for key, settings in projects.items()]
         reply = {"me": who.actor.annotator_id, "project": project, "projects": names}
-        return reply | self._next(who, project, projects[project]) | self._progress(who, project)
+        return reply | self._next(who, project) | self._progress(who, project)
 
     def draft(self, who: Visitor, message: Message) -> Reply:
         """Keep what was done so far."""
@@ -106,11 +106,11 @@ class Desk:
 
     def undo(self, who: Visitor, message: Message) -> Reply:
         """The last submission or skip, in hand again."""
-        return self._face(who, undo(self.store, who.actor, message.number("project")))
+        return self._face(undo(self.store, who.actor, message.number("project")))
 
     def reopen(self, who: Visitor, message: Message) -> Reply:
         """A face of one's own history, in hand again."""
-        return self._face(who, reopen(self.store, who.actor, message.number("item")))
+        return self._face(reopen(self.store, who.actor, message.number("item")))
 
     def history(self, who: Visitor, message: Message) -> Reply:
         """One's own answers, newest first, as list items."""
@@ -126,36 +126,34 @@ class Desk:
 
     def _done(self, who: Visitor, message: Message, finish: Callable[[int], int]) -> Reply:
         project, lease = message.number("project"), message.number("lease")
-        try:
-            done = finish(lease)
-        except AlreadySubmitted as error:
-            done = error.response_id
-        settings = list_projects(self.store, who.actor).get(project)
-        if settings is None:
-            raise MessageError(f"There is no project {project}. Your answer is stored. Load the page again.")
-        return {"done": done} | self._next(who, project, settings)
+        with self.store.turn():
+            try:
+                done = finish(lease)
+            except AlreadySubmitted as error:
+                done = error.response_id
+            return {"done": done} | self._next(who, project)
 
-    def _next(self, who: Visitor, project: int, settings: ProjectSettings) -> Reply:
+    def _next(self, who: Visitor, project: int) -> Reply:
         try:
             task = next_item(self.store, who.actor, project)
         except NotQualified as error:
-            return {"html": _not_qualified_html(error), "task": None} | self._own(who, project, settings)
+            return {"html": _not_qualified_html(error), "task": None} | self._own(who, project)
         if task is None:
-            return {"html": _EMPTY, "task": None} | self._own(who, project, settings)
-        reply = self._face(who, task) | self._own(who, project, settings)
+            return {"html": _EMPTY, "task": None} | self._own(who, project)
+        reply = self._face(task) | self._own(who, project)
         darkroom(self.store).look_ahead(who.actor, project)
         return reply
 
-    def _face(self, who: Visitor, task: Task) -> Reply:
-        darkroom(self.store).prepare(face_picture(self.store, who.actor, task.item_id))
+    def _face(self, task: Task) -> Reply:
+        darkroom(self.store).prepare(picture_of(task))
         return {"html": task_html(task), "task": task_values(task)}
 
-    def _own(self, who: Visitor, project: int, settings: ProjectSettings) -> Reply:
+    def _own(self, who: Visitor, project: int) -> Reply:
         own = own_progress(self.store, who.actor, project)
-        in_round = settings.qualification_items and not own.qualified
+        in_round = own.qualification_items and not own.qualified
         return {
             "own": own.submitted,
-            "round": [own.gold_items, settings.qualification_items] if in_round else None,
+            "round": [own.gold_items, own.qualification_items] if in_round else None,
         }
 
     def _progress(self, who: Visitor, project: int) -> Reply:

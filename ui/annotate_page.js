@@ -5,6 +5,7 @@ const remembered = {
   set: (name, value) => { try { localStorage.setItem(`vl-annotate-${name}`, value); } catch { /* for this visit only */ } },
 };
 let keysOn = remembered.get("keys") !== "off";
+look.evidence = remembered.get("evidence") === "on";
 
 // ---- faces come
 
@@ -183,6 +184,7 @@ const actions = {
   photo: togglePhoto,
   "zoom-in": () => zoomBy(1),
   "zoom-out": () => zoomBy(-1),
+  evidence: toggleEvidence,
   region: () => { look.outline = !look.outline; showRegion(); },
   "forget-words": (target) => {
     const row = target.closest(".va-row");

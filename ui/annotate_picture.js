@@ -1,6 +1,7 @@
-// Part of the Annotate page's script: the picture on the left, its zoom, and the outline of the region to look at.
+// Part of the Annotate page's script: the picture on the left, its zoom, the region to look at, and the evidence.
 const ZOOMS = [1, 1.5, 2, 3, 4];
-const look = { zoom: 0, x: 0.5, y: 0.5, outline: true };
+const HEAT_PX = 48;
+const look = { zoom: 0, x: 0.5, y: 0.5, outline: true, evidence: false };
 
 const desk = root.querySelector(".va-desk");
 const picture = (selector) => desk.querySelector(`.va-frame ${selector}`);
@@ -41,6 +42,45 @@ function showRegion() {
   const name = document.createElement("b");
   name.textContent = book.units[current].label;
   line.append(name, ` ${book.units[current].look}`);
+}
+
+// Where the network looked: one picture has the maps of all action units, one below the other in their order. It is asked
+// for when the face is there, and not at all while the model is hidden.
+let maps = null;
+
+function fetchMaps() {
+  const source = desk.querySelector(".va-evidence")?.dataset.src, chip = picture(".va-chip");
+  if (!source || !aided || maps?.source === source) return;
+  if (!chip.complete) return chip.addEventListener("load", fetchMaps, { once: true });
+  maps = { source, image: new Image() };
+  maps.image.onload = showEvidence;
+  maps.image.src = source;
+}
+
+function paint(canvas, image, ...place) {
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  if (image) pen.drawImage(image, ...place, 0, 0, canvas.width, canvas.height);
+}
+
+function showEvidence() {
+  const button = desk.querySelector(".va-evidence"), chip = picture(".va-chip");
+  if (!button) return;
+  fetchMaps();
+  const place = current && task ? Object.keys(task.model).indexOf(String(current)) : -1;
+  const there = aided && place >= 0 && maps?.source === button.dataset.src && maps.image.complete && maps.image.naturalWidth;
+  for (const canvas of desk.querySelectorAll(".va-heat"))
+    paint(canvas, there ? maps.image : null, 0, place * HEAT_PX, HEAT_PX, HEAT_PX);
+  if (there) paint(button.querySelector(".va-grey"), chip, 0, 0, chip.naturalWidth, chip.naturalHeight);
+  button.setAttribute("aria-pressed", String(look.evidence));
+  picture(".va-canvas").classList.toggle("va-lit", Boolean(there && look.evidence));
+}
+
+function toggleEvidence() {
+  look.evidence = !look.evidence;
+  remembered.set("evidence", look.evidence ? "on" : "off");
+  if (look.evidence && desk.querySelector(".va-frame").dataset.view === "photo") togglePhoto();
+  showEvidence();
 }
 
 function togglePhoto() {

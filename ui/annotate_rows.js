@@ -110,6 +110,7 @@ function showAid() {
   rows().forEach((row) => showRow(numberOf(row)));
   showDescription();
   showCount();
+  showEvidence();
 }
 
 // ---- the row in focus
@@ -126,6 +127,7 @@ function focusRow(number, from = "keys") {
   if (look.zoom) [look.x, look.y] = middleOf(number);
   showPicture();
   showRegion();
+  showEvidence();
 }
 
 function step(by) {

@@ -39,6 +39,7 @@ KEYS = (
     ("F", "whole photo or face"),
     ("+ -", "closer, farther"),
     ("O", "outline of the region to look at"),
+    ("E", "evidence: where the network looked, painted over the face"),
     ("M", "hide or show what the model says"),
     ("?", "this list"),
 )

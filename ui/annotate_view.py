@@ -6,6 +6,7 @@ from typing import Any
 from db.text import MAX_DESCRIPTION, MAX_SENTENCE
 from db.values import Answer, PredictedUnit, Prediction, Side, Task, UnitAnswer
 from ui.bars import REGION_TITLES, percent
+from ui.overlay import HEAT_SIDE_PX
 from vlfau.action_units import ACTION_UNITS, INTENSITY_LETTERS, ActionUnit, by_number, intensity_letter
 from vlfau.sentences import read_description, read_side
 
@@ -16,6 +17,8 @@ OCCURRENCES = (
     ("not_visible", "Not visible", "v"),
 )
 """Value, text and key of each answer to an action unit."""
+INSET_SIDE_PX = 192
+"""Of the small grey face under the evidence; shown at half of it, sharp on fine screens."""
 SIDES = (("left", "Left", "l"), ("both", "Both", "b"), ("right", "Right", "r"))
 BY_REGION = tuple(
     (title, tuple(unit for unit in ACTION_UNITS if unit.region == region))
@@ -114,9 +117,34 @@ def _left(task: Task) -> str:
         f'<div class="va-left"><div class="va-frame" data-view="face" tabindex="-1">'
         f'<div class="va-canvas"><img class="va-chip" src="{address}/chip.jpg" width="640" height="640" '
         'alt="The face to annotate, upright" draggable="false">'
+        f"{_heat(task)}"
         '<svg class="va-region" viewBox="0 0 1 1" aria-hidden="true"></svg></div>'
         f'<img class="va-photo" data-src="{address}/photo.jpg" alt="The whole photo, the face marked"></div>'
-        f"{_TOOLS}<p class='va-focus'></p>{_warnings(task)}{_ACTIONS}</div>"
+        f'{_TOOLS}<div class="va-about">{_evidence(task)}<p class="va-focus"></p></div>'
+        f"{_warnings(task)}{_ACTIONS}</div>"
+    )
+
+
+def _has_evidence(task: Task) -> bool:
+    return task.prediction is not None and task.prediction.has_evidence
+
+
+def _heat(task: Task) -> str:
+    """Where the script paints the map of the action unit in focus."""
+    side = f'width="{HEAT_SIDE_PX}" height="{HEAT_SIDE_PX}"'
+    return f'<canvas class="va-heat" {side} aria-hidden="true"></canvas>' if _has_evidence(task) else ""
+
+
+def _evidence(task: Task) -> str:
+    """The same small, beside what to look for; pressed, it is painted over the face."""
+    if not _has_evidence(task):
+        return ""
+    return (
+        f'<button type="button" class="va-evidence" data-do="evidence" data-key="e" aria-keyshortcuts="E" '
+        f'aria-pressed="false" data-src="./faces/{task.item_id}/evidence.png" '
+        'title="Where the network looked: dark is less, yellow is more (E)"><span class="va-inset">'
+        f'<canvas class="va-grey" width="{INSET_SIDE_PX}" height="{INSET_SIDE_PX}" aria-hidden="true"></canvas>'
+        f'{_heat(task)}</span><span>Evidence <kbd aria-hidden="true">E</kbd></span></button>'
     )
 
 

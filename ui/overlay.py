@@ -64,6 +64,14 @@ def heat_png(evidence: NDArray[np.float32]) -> bytes:
     return _encoded(picture, "PNG", transparency=_opacities().tobytes(), optimize=True)
 
 
+def heat_sheet_png(evidence: NDArray[np.uint8]) -> bytes:
+    """Evidence maps (A, G, G) as one PNG of HEAT_SIDE_PX wide, one below the other, each as of `heat_png`."""
+    levels = [heat_levels(one.astype(np.float32)) for one in evidence]
+    picture = Image.fromarray(np.concatenate(levels), "P")
+    picture.putpalette(_colours().tobytes())
+    return _encoded(picture, "PNG", transparency=_opacities().tobytes())
+
+
 def data_uri(data: bytes, mime: str) -> str:
     """Bytes as a `data:` address, so that a result needs no file on the server."""
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"

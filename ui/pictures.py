@@ -22,10 +22,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from db.errors import NotFound
-from db.pictures import FacePicture, face_picture, likely_pictures
+from db.pictures import FacePicture, face_evidence, face_picture, likely_pictures
 from db.roles import Actor
 from db.store import Store
-from ui.overlay import photo_jpeg
+from ui.overlay import heat_sheet_png, photo_jpeg
 from ui.visitor import visitor
 from vlfau.alignment import chip_transform, make_chip
 from vlfau.faces import Face
@@ -55,6 +55,7 @@ class Darkroom:
         self._kept: OrderedDict[tuple[str, ...], tuple[float, Future[bytes]]] = OrderedDict()
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="pictures")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="pictures-ahead")
 
     def chip(self, picture: FacePicture, side_px: int = CHIP_SIDE_PX) -> bytes:
         """The aligned face as JPEG of that side."""
@@ -75,13 +76,15 @@ class Darkroom:
 
         def prepare_all() -> None:
             for picture in likely_pictures(self._store, actor, project_id):
-                self.prepare(picture)
+                # one after the other, so that no more than one stands before a picture that somebody waits for
+                self._chip(picture, CHIP_SIDE_PX).result()
 
-        self._workers.submit(prepare_all)
+        self._ahead.submit(prepare_all)
 
     def close(self) -> None:
         """Finish what was begun; for a store that is closed before the process ends."""
-        self._workers.shutdown()
+        for workers in (self._ahead, self._workers):
+            workers.shutdown()
 
     def _chip(self, picture: FacePicture, side_px: int) -> "Future[bytes]":
         face = picture.face
@@ -127,7 +130,8 @@ def darkroom(store: Store) -> Darkroom:
 
 
 def routes(store: Store) -> list[Route]:
-    """Addresses of the pictures: `/faces/ITEM/chip.jpg`, `small.jpg`, `photo.jpg` and `/guidelines/au12.jpg`.
+    """Addresses of the pictures: `/faces/ITEM/chip.jpg`, `small.jpg`, `photo.jpg`, `evidence.png`, and
+    `/guidelines/au12.jpg`.
 
     Who may not see one gets the error as JSON, from the handler in `ui.server`.
     """
@@ -140,7 +144,16 @@ def routes(store: Store) -> list[Route]:
         Route(f"/faces/{{item_id:int}}/{name}.jpg", _face_endpoint(store, make))
         for name, make in made.items()
     ]
+    faces.append(Route("/faces/{item_id:int}/evidence.png", _evidence_endpoint(store)))
     return [*faces, Route("/guidelines/{name}.jpg", guideline_picture)]
+
+
+def _evidence_endpoint(store: Store) -> Callable[[Request], Response]:
+    def evidence(request: Request) -> Response:
+        maps = face_evidence(store, visitor(request, store).actor, request.path_params["item_id"])
+        return Response(heat_sheet_png(maps), media_type="image/png", headers=_PRIVATE)
+
+    return evidence
 
 
 def _face_endpoint(store: Store, make: Callable[[FacePicture], bytes]) -> Callable[[Request], Response]:

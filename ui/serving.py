@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 """How soon other processes notice that production moved; the one that moved it does so at once."""
 
+_PINNED = (
+    "It was started with --model, which holds whatever is promoted. Start it without, and it serves what is in "
+    "production."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Served:
@@ -98,6 +103,8 @@ class Serving:
         One that cannot be used is told in `problem`, and what serves goes on serving.
         """
         with self._one_at_a_time:
+            if self._pinned and self._served is not None:
+                return False
             version = (
                 None if self._pinned else registry.alias_version(self._store, OPERATOR, Alias.PRODUCTION)
             )
@@ -115,7 +122,7 @@ class Serving:
                 self._failed, self.problem = version.id, str(error)
                 log.error("Version %s is in production and cannot be served: %s", version.name, error)
                 return False
-            self.problem = None
+            self.problem = _PINNED if self._pinned else None
             return True
 
     def _tried_out(self, version: registry.Version | None) -> "Predictor":

@@ -10,10 +10,17 @@ STYLESHEETS = sorted(
 )
 """That of all pages first, then those of single ones."""
 
-PAGES = {"Analyse": "./", "Annotate": "./annotate", "Review": "./review", "About": "./about"}
+PAGES = {
+    "Analyse": "./",
+    "Video": "./video",
+    "Annotate": "./annotate",
+    "Review": "./review",
+    "Training": "./training",
+    "About": "./about",
+}
 """Title of each page and its address from any other page, in the order of the navigation."""
 
-FOR_REVIEWERS = {"Review"}
+FOR_REVIEWERS = {"Review", "Training"}
 """Pages that others have no use for; their handlers check the role, the link is only hidden."""
 
 _HEAD_SCRIPT = Path(__file__).with_name("head.js").read_text("utf-8")

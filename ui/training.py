@@ -187,8 +187,10 @@ class TrainingDesk:
         going = newest is not None and not newest.is_over
         run = run_html(jobs.progress(self.store, who.actor, newest.id), _acts(who)) if newest else ""
         begin = start_html(projects) if _acts(who) and not going and found.agreed else ""
-        parts = [run, waiting_html(found, learnt)] if going else [waiting_html(found, learnt), begin, run]
-        return "".join(parts)
+        waits = waiting_html(found, learnt)
+        if begin:
+            waits = f'<div class="vt-begin">{waits}{begin}</div>'
+        return f"{run}{waits}" if going else f"{waits}{run}"
 
     def _runs(self, who: Visitor, standing: Standing) -> str:
         past = runs(self.store, who.actor, _SHOWN_RUNS)

@@ -40,7 +40,7 @@ class Standing:
         if self.candidate is not None and (
             self.production is None or self.candidate.id != self.production.id
         ):
-            asks = f" <span>Asks to be: <b>{escape(self.candidate.name)}</b></span>"
+            asks = f" <span>Candidate: <b>{escape(self.candidate.name)}</b></span>"
         return f'<p class="vt-serving"><span>In production: <b>{escape(self.serves)}</b></span>{asks}</p>'
 
     def problem_html(self) -> str:
@@ -179,7 +179,7 @@ def _groups(groups: Mapping[str, Any]) -> str:
         f"{_pair(found['f1_macro'])}</li>"
         for name, found in groups.items()
     )
-    return f'<h3>Groups of people, mean F1</h3><ol class="vt-units vt-duels">{rows}</ol>'
+    return f'<h3>Groups, mean F1</h3><ol class="vt-units vt-duels">{rows}</ol>'
 
 
 def _plain(code: str) -> str:

@@ -10,6 +10,7 @@ Point = tuple[float, float]
 _WIDTH, _HEIGHT = 560.0, 170.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 8.0, 24.0
 _SPARK_WIDTH, _SPARK_HEIGHT = 120.0, 30.0
+_LOSSES = {"loss": "Loss on the corrections", "validation_loss": "Loss on validation people"}
 _NONE = '<span class="vt-none" title="Not defined: nobody of those asked about shows it">–</span>'
 
 
@@ -50,42 +51,42 @@ def _bar(name: str, found: Sequence[float | None]) -> str:
 # ---- curves
 
 
-def loss_chart(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss on the corrections and on validation people against the step; empty until there is something to draw."""
+def loss_charts(history: Sequence[Mapping[str, Any]]) -> str:
+    """Loss on the corrections and on validation people against the step, each on its own scale: the first is the joint
+    loss, the second that of the action units alone. Empty until there is something to draw."""
     lines = {
         "loss": _points(history, "loss"),
         "validation_loss": _changes(_points(history, "validation_loss")),
     }
-    drawn = [point for line in lines.values() for point in line]
-    if len(drawn) < 2:
-        return ""
-    low, high = min(y for _, y in drawn), max(y for _, y in drawn)
+    last = max((x for line in lines.values() for x, _ in line), default=0.0)
+    drawn = "".join(_chart(name, line, max(last, 1.0)) for name, line in lines.items() if len(line) > 1)
+    return f'<div class="vt-charts">{drawn}</div>' if drawn else ""
+
+
+def _chart(name: str, line: Sequence[Point], last: float) -> str:
+    low, high = min(y for _, y in line), max(y for _, y in line)
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
-    last = max(max(x for x, _ in drawn), 1.0)
-    shapes = "".join(
-        f'<polyline class="vt-line" data-line="{name}" points="{_path(line, last, low, high)}"/>'
-        for name, line in lines.items()
-        if len(line) > 1
-    )
     dots = "".join(
         f'<circle class="vt-dot" data-line="{name}" r="3.5" cx="{_x(x, last):.1f}" cy="{_y(y, low, high):.1f}"/>'
-        for name, line in lines.items()
         for x, y in (line[-1:] if name == "loss" else line)
     )
     grid = "".join(_grid_line(low + share * (high - low), low, high) for share in (0.0, 0.5, 1.0))
+    said = f"{_LOSSES[name]} from {line[0][1]:.3f} to {line[-1][1]:.3f}"
     return (
-        '<figure class="vt-chart"><figcaption>Loss <span data-line="loss">on the corrections</span> '
-        '<span data-line="validation_loss">on validation people</span></figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{_said(lines)}">{grid}'
+        f'<figure class="vt-chart"><figcaption>{_LOSSES[name]}</figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{said}">{grid}'
         f'<text x="{_LEFT:g}" y="{_HEIGHT - 6:g}">0</text>'
         f'<text x="{_WIDTH - _RIGHT:g}" y="{_HEIGHT - 6:g}" text-anchor="end">step {last:.0f}</text>'
-        f"{shapes}{dots}</svg></figure>"
+        f'<polyline class="vt-line" data-line="{name}" points="{_path(line, last, low, high)}"/>{dots}</svg></figure>'
     )
 
 
 def unit_sparks(history: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
-    """F1 of each action unit over the epochs; `names` code -> name. Without those that no validation person shows."""
+    """F1 of each action unit over the epochs, and how far it came since the base; `names` code -> name.
+
+    Without those that no validation person shows.
+    """
     epochs = _epochs(history)
     cards = []
     for code, name in names.items():
@@ -111,12 +112,13 @@ def _epochs(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _spark(code: str, name: str, line: Sequence[Point], last: float) -> str:
+    change = f"<small>{line[-1][1] - line[0][1]:+.2f}</small>" if len(line) > 1 else "<small></small>"
     points = " ".join(
         f"{2 + x / last * (_SPARK_WIDTH - 6):.1f},{2 + (1 - y) * (_SPARK_HEIGHT - 4):.1f}" for x, y in line
     )
     end_x, end_y = points.split(" ")[-1].split(",")
     return (
-        f'<li title="{escape(name)}"><b>{_plain(code)}</b><span>{line[-1][1]:.2f}</span>'
+        f'<li title="{escape(name)}"><b>{_plain(code)}</b><span>{line[-1][1]:.2f}</span>{change}'
         f'<svg viewBox="0 0 {_SPARK_WIDTH:g} {_SPARK_HEIGHT:g}" aria-hidden="true"><polyline class="vt-line" '
         f'data-line="loss" points="{points}"/><circle class="vt-dot" data-line="loss" r="3" cx="{end_x}" cy="{end_y}"/>'
         "</svg></li>"
@@ -159,10 +161,3 @@ def _grid_line(value: float, low: float, high: float) -> str:
         f'<line class="vt-grid" x1="{_LEFT:g}" x2="{_WIDTH - _RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>'
     )
-
-
-def _said(lines: Mapping[str, Sequence[Point]]) -> str:
-    """The curves in words, for who does not see them."""
-    what = {"loss": "on the corrections", "validation_loss": "on validation people"}
-    parts = [f"{what[k]} from {line[0][1]:.3f} to {line[-1][1]:.3f}" for k, line in lines.items() if line]
-    return f"Loss {', '.join(parts)}"

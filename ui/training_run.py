@@ -5,7 +5,7 @@ from html import escape
 
 from db.training_runs import Run
 from finetune.jobs import Progress, Status
-from ui.training_figures import loss_chart, unit_sparks
+from ui.training_figures import loss_charts, unit_sparks
 from vlfau.action_units import ACTION_UNITS
 
 NAMES: Mapping[str, str] = {unit.code: unit.label for unit in ACTION_UNITS}
@@ -44,9 +44,13 @@ def live_html(progress: Progress, acts: bool) -> str:
     """What changes while it goes."""
     run = progress.run
     state = _ended(run) if run.is_over else _going(run, progress.status, acts)
-    curves = loss_chart(progress.history)
+    curves = loss_charts(progress.history)
     sparks = unit_sparks(progress.history, NAMES)
-    units = f"<h3>F1 of each action unit on validation people</h3>{sparks}" if sparks else ""
+    units = (
+        f"<h3>F1 of each action unit on validation people, and the change since the base</h3>{sparks}"
+        if sparks
+        else ""
+    )
     log = (
         f'<details class="vt-folded" data-fold="log"><summary>The end of its log</summary>'
         f'<pre tabindex="0">{escape(progress.log)}</pre></details>'

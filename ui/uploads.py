@@ -1,4 +1,4 @@
-"""An uploaded photo: taken from Gradio's upload folder, removed from the disk, decoded."""
+"""An uploaded photo or video: taken from Gradio's upload folder, removed from the disk, decoded."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ def take_upload(
     """
     if not upload or not upload.get("path"):
         raise ImageError("There is no photo. Nothing was sent. Choose one and try again.")
-    path = _inside_upload_folder(upload["path"])
+    path = uploaded_file(upload["path"])
     try:
         image = read_image(path, limits)
     except ImageError as error:
@@ -32,13 +32,16 @@ def take_upload(
     return Path(str(upload.get("orig_name") or path.name)).name, image
 
 
-def _inside_upload_folder(given: object) -> Path:
-    """Gradio does not look at the path of a hand-made request, and this module reads and deletes it."""
+def uploaded_file(given: object, noun: str = "photo") -> Path:
+    """The file that lies there, if it was uploaded; else ImageError.
+
+    Gradio does not look at the path of a hand-made request, and who asks for this reads and deletes it.
+    """
     folder = Path(get_upload_folder()).resolve()
     path = Path(str(given)).resolve()
     if not path.is_relative_to(folder) or not path.is_file():
         raise ImageError(
-            "This is not an uploaded photo. No such file has been uploaded. Upload the photo and try again."
+            f"This is not an uploaded {noun}. No such file has been uploaded. Upload the {noun} and try again."
         )
     return path
 

@@ -1,4 +1,4 @@
-"""The command line, `python -m vlfau`: predict photos and videos, join part files, show the model's card."""
+"""The command line, `python -m vlfau`: predict photos and videos, join part files, show or push the model."""
 
 import argparse
 import logging
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlfau.baseline import AUTO, check_baseline
 from vlfau.errors import VLFAUError
 from vlfau.records import FORMATS, WORDLESS_FORMATS
 from vlfau.sharding import Worker
@@ -40,6 +41,21 @@ def build_parser() -> argparse.ArgumentParser:
     join.add_argument("folder", type=Path, metavar="FOLDER", help="the --out of `predict`")
     join.add_argument("--out", type=Path, metavar="FILE", required=True, help="the file to write")
     info = commands.add_parser("info", help="print the model's card", description="Prints the model's card.")
+    for command, where in ((predict, "a neutral photo of the same person, or 'auto'"), (join, "'auto'")):
+        command.add_argument(
+            "--baseline",
+            metavar="PHOTO|auto" if command is predict else "auto",
+            choices=None if command is predict else (AUTO,),
+            help=f"also say how far each face is from its baseline: {where} for the calmest pictures of each face of a "
+            "video",
+        )
+    _add_push_options(
+        commands.add_parser(
+            "push",
+            help="put a checkpoint on the Hugging Face Hub",
+            description="Uploads a checkpoint with its card in one commit. A new repository is private.",
+        )
+    )
     for command in (predict, join):
         command.add_argument(
             "--format",
@@ -94,6 +110,15 @@ def _add_predict_options(predict: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_push_options(push: argparse.ArgumentParser) -> None:
+    push.add_argument("repository", metavar="REPO", help="ORG/NAME")
+    push.add_argument(
+        "--folder", type=Path, metavar="DIR", help="a checkpoint's folder; the embedded one unless given"
+    )
+    push.add_argument("--tag", metavar="NAME", help="name this state for good, as a revision to load")
+    push.add_argument("--public", action="store_true", help="a new repository can be read by everybody")
+
+
 def _above_zero(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -106,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        return {"predict": _predict, "join": _join, "info": _info}[options.command](options)
+        return {"predict": _predict, "join": _join, "info": _info, "push": _push}[options.command](options)
     except VLFAUError as error:
         print(error, file=sys.stderr)
         return NOTHING_STARTED
@@ -125,10 +150,20 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
+def _push(options: argparse.Namespace) -> int:
+    from vlfau.push import push
+
+    pushed = push(options.repository, options.folder, options.tag, private=not options.public)
+    print(f"{pushed.repository} at {pushed.revision}\n{pushed.url}")
+    return 0
+
+
 def _join(options: argparse.Namespace) -> int:
     from vlfau.runs import join_parts
 
-    join_parts(options.folder, options.out, form_of(options.out, options.format))
+    form = form_of(options.out, options.format)
+    check_baseline(options.baseline, form)
+    join_parts(options.folder, options.out, form, options.baseline == AUTO)
     return 0
 
 
@@ -138,20 +173,25 @@ def _predict(options: argparse.Namespace) -> int:
 
     worker = Worker.from_environment()
     target = Target.of(options.out, options.format, worker, options.resume)
+    check_baseline(
+        options.baseline, target.form, to_file=target.file is not None and target.folder is not None
+    )
     sources = find_sources(options.paths)
     words = options.words and target.form not in WORDLESS_FORMATS
     pipeline = _pipeline(options, words, worker)
     if target.folder is None:
         return predict_to_stream(sources, pipeline, target)
-    return predict_in_parts(sources, pipeline, target, options.resume, worker)
+    return predict_in_parts(sources, pipeline, target, options.resume, worker, options.baseline == AUTO)
 
 
 def _pipeline(options: argparse.Namespace, words: bool, worker: Worker) -> "Pipeline":
     import torch
 
-    from vlfau.pipeline import Pipeline, Settings
+    from vlfau.pipeline import Pipeline, Settings, neutral_baseline
     from vlfau.predictor import Predictor
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     predictor = Predictor.load(options.model, f"cuda:{worker.local_rank % gpus}" if gpus else "cpu")
-    return Pipeline(predictor, Settings(words, options.every, options.detect_every, options.batch))
+    photo = options.baseline if options.baseline != AUTO else None
+    baseline = neutral_baseline(predictor, Path(photo)) if photo else None
+    return Pipeline(predictor, Settings(words, options.every, options.detect_every, options.batch), baseline)

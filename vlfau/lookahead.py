@@ -1,7 +1,7 @@
 """Lookahead: items are made by a thread of their own while the last ones are used, and never too many of them."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from queue import Full, Queue
 from typing import TypeVar
@@ -16,7 +16,7 @@ class _End:
     error: BaseException | None = None
 
 
-def ahead(items: Iterable[T], depth: int = 32) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = 32) -> Generator[T, None, None]:
     """The same items in the same order; at most `depth` wait. An error comes where its item would have come."""
     queue: Queue[T | _End] = Queue(depth)
     stop = threading.Event()

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count, groupby
@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from vlfau.baseline import VideoBaselines
 from vlfau.errors import OutputError
 from vlfau.records import Record, RecordWriter
 from vlfau.sources import Source
@@ -271,35 +272,58 @@ def arrow_schema(columns: Sequence[str]) -> pa.Schema:
     return pa.schema([(name, _arrow_type(name)) for name in columns])
 
 
-def join(files: Sequence[Path], columns: Sequence[str], out: Path, form: str) -> None:
-    """All records of part files as one file in a form of FORMATS, which appears whole or not at all."""
+def join(
+    files: Sequence[Path],
+    columns: Sequence[str],
+    out: Path,
+    form: str,
+    baselines: VideoBaselines | None = None,
+) -> None:
+    """All records of part files as one file in a form of FORMATS, which appears whole or not at all.
+
+    With `baselines` each record gets their columns as well.
+    """
     temporary = out.with_name(f".{out.name}.tmp")
+    names = (*columns, *(baselines.columns if baselines else ()))
+    batches = _batches(files)
+    if baselines:
+        batches = ([baselines.added(record) for record in batch] for batch in batches)
     with writing(out):
         try:
             if form == "parquet":
-                _join_parquet(files, columns, temporary)
+                _join_parquet(batches, names, temporary)
             else:
                 with temporary.open("w", encoding="utf-8", newline="") as file:
-                    _join_text(files, columns, file, form)
+                    _join_text(batches, names, file, form)
             temporary.replace(out)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def _join_text(files: Sequence[Path], columns: Sequence[str], out: TextIO, form: str) -> None:
-    writer = RecordWriter(out, form, columns)
+def records_of(files: Sequence[Path]) -> Iterator[Record]:
+    """The records of part files, one after the other."""
+    return (record for batch in _batches(files) for record in batch)
+
+
+def _batches(files: Sequence[Path]) -> Iterator[list[Record]]:
     for path in files:
         with pq.ParquetFile(path) as part:
             for batch in part.iter_batches(1000):
-                for record in batch.to_pylist():
-                    writer.write(record)
+                yield batch.to_pylist()
 
 
-def _join_parquet(files: Sequence[Path], columns: Sequence[str], out: Path) -> None:
+def _join_text(batches: Iterable[list[Record]], columns: Sequence[str], out: TextIO, form: str) -> None:
+    writer = RecordWriter(out, form, columns)
+    for batch in batches:
+        for record in batch:
+            writer.write(record)
+
+
+def _join_parquet(batches: Iterable[list[Record]], columns: Sequence[str], out: Path) -> None:
     schema = arrow_schema(columns)
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-        for path in files:
-            writer.write_table(pq.read_table(path).replace_schema_metadata(None))
+        for batch in batches:
+            writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
 @contextmanager

@@ -74,15 +74,17 @@ class Predictor:
         self._lock = Lock()
 
     @classmethod
-    def load(cls, model: str | Path | None = None, device: str | None = None) -> "Predictor":
+    def load(
+        cls, model: str | Path | None = None, device: str | None = None, revision: str | None = None
+    ) -> "Predictor":
         """With the embedded checkpoint, or one from a folder or Hub repository, and the MediaPipe finder.
 
-        `device` None takes a GPU when there is one.
+        `device` None takes a GPU when there is one; `revision` is a tag, branch or commit of the repository.
         """
         from vlfau.finder import MediaPipeFinder
 
         return cls(
-            load_checkpoint(model),
+            load_checkpoint(model, revision),
             MediaPipeFinder(),
             device or ("cuda" if torch.cuda.is_available() else "cpu"),
         )

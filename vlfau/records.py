@@ -61,6 +61,11 @@ def columns(numbers: Sequence[int] = AU_NUMBERS, words: bool = True) -> tuple[st
     return (*FACE_COLUMNS, *values, *texts, "warnings", "error")
 
 
+def action_units_of(names: Sequence[str]) -> tuple[int, ...]:
+    """The action units that the columns of a record speak of, in order."""
+    return tuple(int(name[2:-2]) for name in names if name.startswith("AU") and name.endswith("_p"))
+
+
 @dataclass(frozen=True)
 class Moment:
     """Which picture of a video."""

@@ -8,11 +8,22 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from vlfau.baseline import video_baselines
 from vlfau.errors import OutputError
 from vlfau.lookahead import ahead
-from vlfau.parts import Manifest, Part, PartFolder, Progress, cut_into_parts, join, photos_per_part, writing
+from vlfau.parts import (
+    Manifest,
+    Part,
+    PartFolder,
+    Progress,
+    cut_into_parts,
+    join,
+    photos_per_part,
+    records_of,
+    writing,
+)
 from vlfau.pipeline import Pause, Picture, Pipeline, Read
-from vlfau.records import Record, RecordWriter, columns
+from vlfau.records import Record, RecordWriter, action_units_of
 from vlfau.sharding import Worker
 from vlfau.sources import Source
 from vlfau.targets import Target, leave_stdout
@@ -29,7 +40,7 @@ def predict_to_stream(sources: Sequence[Source], pipeline: Pipeline, target: Tar
     try:
         with _opened(target.file) as out:
             with writing(place):
-                writer = RecordWriter(out, target.form, record_columns(pipeline))
+                writer = RecordWriter(out, target.form, pipeline.columns)
             for item in pipeline.read(ahead(looked)):
                 if isinstance(item, Read):
                     report.see(item.picture)
@@ -46,11 +57,17 @@ def predict_to_stream(sources: Sequence[Source], pipeline: Pipeline, target: Tar
 
 
 def predict_in_parts(
-    sources: Sequence[Source], pipeline: Pipeline, target: Target, resume: bool, worker: Worker | None = None
+    sources: Sequence[Source],
+    pipeline: Pipeline,
+    target: Target,
+    resume: bool,
+    worker: Worker | None = None,
+    baseline: bool = False,
 ) -> int:
     """Write part files, and make one file of them where that is the target; gives the exit code.
 
     Of several processes each does its share of the parts. With `resume` parts that are finished are left as they are.
+    For `baseline` see `join_parts`.
     """
     worker = worker or Worker()
     assert target.folder is not None
@@ -66,7 +83,7 @@ def predict_in_parts(
     try:
         _write_parts(pipeline, folder, [(part, done) for part, done in work if not done.finished], report)
         if target.file:
-            join_parts(target.folder, target.file, target.form)
+            join_parts(target.folder, target.file, target.form, baseline)
             folder.remove()
     except OutputError as error:
         report.stop(f"{error} What is finished is kept in '{folder.path}'; go on with --resume.")
@@ -77,15 +94,14 @@ def predict_in_parts(
     return report.end()
 
 
-def join_parts(folder: Path, out: Path, form: str) -> None:
-    """One file of all part files in a folder; raises OutputError when parts are missing."""
+def join_parts(folder: Path, out: Path, form: str, baseline: bool = False) -> None:
+    """One file of all part files in a folder; raises OutputError when parts are missing.
+
+    With `baseline` each face of a video is also compared with its own calmest pictures.
+    """
     files, names = PartFolder(folder).finished()
-    join(files, names, out, form)
-
-
-def record_columns(pipeline: Pipeline) -> tuple[str, ...]:
-    """The columns of the records that a pipeline makes."""
-    return columns(pipeline.predictor.checkpoint.config.au_numbers, pipeline.settings.words)
+    numbers = action_units_of(names)
+    join(files, names, out, form, video_baselines(records_of(files), numbers) if baseline else None)
 
 
 class Report:
@@ -142,10 +158,10 @@ def _begin(
     begun = folder.manifest() if resume else None
     size = begun.photos_per_part if begun else photos_per_part(sources, worker.world_size)
     settings = {name: getattr(pipeline.settings, name) for name in ("words", "every", "detect_every")}
+    if pipeline.baseline:
+        settings["baseline"] = [[number, *rest] for number, rest in pipeline.baseline.values.items()]
     version = pipeline.predictor.checkpoint.config.model_version
-    folder.begin(
-        Manifest.of(sources, size, version, record_columns(pipeline), settings), resume, worker.leads
-    )
+    folder.begin(Manifest.of(sources, size, version, pipeline.columns, settings), resume, worker.leads)
     return cut_into_parts(sources, size)
 
 

@@ -89,6 +89,16 @@ class Video(AbstractContextManager["Video"]):
         return self._decoder.frames
 
     @property
+    def duration_s(self) -> float:
+        """How long the file says it lasts; 0 when it does not say."""
+        return self._decoder.duration_s
+
+    @property
+    def rate(self) -> float:
+        """Mean pictures per second as the file says, or what is usual where it does not."""
+        return self._decoder.rate or USUAL_RATE
+
+    @property
     def place(self) -> Place:
         """How far this video was read."""
         before = self._after.damage if self._after else ()
@@ -130,7 +140,7 @@ class Video(AbstractContextManager["Video"]):
 
     @property
     def _frame_s(self) -> float:
-        return 1 / (self._decoder.rate or USUAL_RATE)
+        return 1 / self.rate
 
     def _pictures(self) -> Iterator[tuple[float | None, Picture]]:
         """Time and picture of each frame that was not read before."""

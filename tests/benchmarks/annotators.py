@@ -48,7 +48,7 @@ class Worked:
     repeated: list[int] = field(default_factory=list)
     """What it said of submissions that came a second time."""
     seconds: list[float] = field(default_factory=list)
-    """From submitting to having the next face."""
+    """From submitting to having the next face; the first of everybody at the same moment."""
 
 
 def fill(folder: Path, people: int, each: int) -> int:
@@ -143,8 +143,10 @@ class Page:
         return answer
 
 
-def annotators(folder: Path, people: int, each: int, pause_s: float) -> tuple[list[float], dict[str, int]]:
-    """Seconds of every submission; and how many were acknowledged, lost, doubled, and counted by the store."""
+def annotators(
+    folder: Path, people: int, each: int, pause_s: float
+) -> tuple[list[list[float]], dict[str, int]]:
+    """Seconds of each person's submissions; and how many were acknowledged, lost, doubled, and counted by the store."""
     project = fill(folder, people, each)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -161,7 +163,7 @@ def annotators(folder: Path, people: int, each: int, pause_s: float) -> tuple[li
         found: list[Worked] = [results.get(timeout=600 + 4 * each * pause_s) for _ in jobs]
         for job in jobs:
             job.join()
-    return [second for one in found for second in one.seconds], _count(folder, found, people * each)
+    return [one.seconds for one in found], _count(folder, found, people * each)
 
 
 def _count(folder: Path, found: list[Worked], sent: int) -> dict[str, int]:

@@ -308,13 +308,15 @@ def measure_http(options: argparse.Namespace) -> dict[str, Any]:
     """The figures of annotators over HTTP; raises when an answer was lost or stored twice."""
     with tempfile.TemporaryDirectory(prefix="vlfau-bench-") as folder:
         seconds, counts = annotators(Path(folder), options.annotators, options.each, options.http_pause)
-    latency = Latency.of(seconds)
+    latency = Latency.of([second for one in seconds for second in one])
+    together = Latency.of([one[0] for one in seconds])
     print(f"{options.annotators} annotators over HTTP: submit and next {latency}")
+    print(f"    of these the first, all at the same moment: {together}")
     print("    " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     print(f"goal: submit p95 under {SUBMIT_GOAL_MS:.0f} ms; {latency.p95_ms:.1f} ms")
     if counts["lost"] or counts["doubled"] or counts["action units lost"]:
         raise SystemExit("Answers were lost or doubled.")
-    return {"http": counts | {"submit": vars(latency)}}
+    return {"http": counts | {"submit": vars(latency), "submit together": vars(together)}}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -48,6 +48,7 @@ class SaidOfFace:
     probability: float = 0.5
     box: tuple = (4.0, 4.0, 40.0, 40.0)
     description: str | None = "The model describes the face."
+    evidence: np.ndarray | None = None
     chip_transform: np.ndarray = field(default_factory=lambda: np.array([[1.5, 0.0, -4.0], [0.0, 1.5, -4.0]]))
 
     @property
@@ -59,6 +60,12 @@ class SaidOfFace:
     @property
     def action_units(self):
         return [SaidOfUnit(number, self.probability) for number in AU_NUMBERS]
+
+
+def maps(seed: int = 0) -> np.ndarray:
+    """Evidence of every action unit, (A, 8, 8), each summing to 1."""
+    raw = np.random.default_rng(seed).random((len(AU_NUMBERS), 8, 8)).astype(np.float32)
+    return raw / raw.sum((1, 2), keepdims=True)
 
 
 def photo(seed: int) -> np.ndarray:

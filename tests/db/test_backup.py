@@ -20,7 +20,7 @@ from db.responses import submit
 from db.roles import OPERATOR
 from db.rows import TABLES
 from db.store import Store
-from tests.db.laboratory import Lab, marks, photo
+from tests.db.laboratory import Lab, maps, marks, photo
 
 WRITERS = 20
 
@@ -28,7 +28,7 @@ WRITERS = 20
 @pytest.fixture
 def filled(lab):
     for seed in range(3):
-        lab.add(seed)
+        lab.add(seed, evidence=maps(seed))
     lab.answer(lab.person("ann"))
     return lab
 
@@ -152,6 +152,8 @@ class TestCheck:
             ("UPDATE item SET priority = 7 WHERE id = 2", "change without event"),
             ("INSERT INTO tombstone (subject_id, images, faces, responses, begun_at) "
              "VALUES (9, 0, 0, 0, '2026-11-22 12:00:00')", "unfinished erasure"),
+            ("INSERT INTO prediction (face_id, model_version, made_at, evidence) "
+             "VALUES (1, 'other', '2026-11-22 12:00:00', '\\x00')", "damaged evidence"),
         ],
     )  # fmt: skip
     def test_what_a_hand_changed(self, filled, damage, kind):

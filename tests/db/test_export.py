@@ -17,7 +17,7 @@ from db.rows import TABLES
 from db.store import REVISION, Store
 from db.transfer import read_store
 from db.values import Answer, Consent, Occurrence, Side, UnitAnswer
-from tests.db.laboratory import marks, photo
+from tests.db.laboratory import maps, marks, photo
 
 SMILE = Answer(
     (
@@ -33,7 +33,8 @@ SMILE = Answer(
 def crowd(lab):
     """Four faces: one with two answers, one settled, one gold, one begun; two consents."""
     for seed in range(4):
-        lab.add(seed, probability=0.5 - seed / 100, consent=Consent.PUBLISH if seed else Consent.ANNOTATE)
+        consent = Consent.PUBLISH if seed else Consent.ANNOTATE
+        lab.add(seed, probability=0.5 - seed / 100, consent=consent, evidence=maps(seed) if seed else None)
     ann, bo = lab.person("ann"), lab.person("bo")
     for person in (ann, bo):
         submit(lab.store, person, lab.next(person).lease_id, SMILE)
@@ -108,6 +109,7 @@ class TestImport:
             copy, OPERATOR, tmp_path / "out" / "private" / "store.jsonl", tmp_path / "out" / "images"
         )
         assert state_now(copy, OPERATOR) == before
+        assert [bool(row["evidence"]) for row in before["prediction"].values()] == [False, True, True, True]
         assert counts["event"] == events
         assert set(copy.images.names()) == set(crowd.store.images.names())
         copy.close()

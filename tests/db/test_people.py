@@ -1,17 +1,21 @@
 """Tests of forgetting: nothing of a person is left, and everything of the others is."""
 
+import base64
+
 import pytest
 
 from db.check import check
 from db.errors import NotFound
 from db.events import state_at, state_now
+from db.evidence import pack
 from db.export import export
 from db.people import forget, withdraw
 from db.photos import add_image
 from db.review import adjudicate, set_gold
 from db.roles import OPERATOR
 from db.values import Consent
-from tests.db.laboratory import marks, photo
+from tests.db.laboratory import maps, marks, photo
+from vlfau.action_units import AU_NUMBERS
 
 SECRET = "XK-secret-code"
 
@@ -20,7 +24,7 @@ SECRET = "XK-secret-code"
 def crowd(lab):
     """Two people in photos, answers about both, one settled and one gold."""
     for seed, code in ((1, SECRET), (2, SECRET), (3, "other")):
-        lab.add(seed, code=code, model_version=f"small-{seed}")
+        lab.add(seed, code=code, model_version=f"small-{seed}", evidence=maps(seed))
     for name in ("ann", "bo"):
         person = lab.person(name)
         while lab.next(person):
@@ -55,11 +59,15 @@ class TestForget:
     @pytest.mark.parametrize(
         "store", ["sqlite"], indirect=True
     )  # PostgreSQL's files are not ours; VACUUM empties them
-    def test_no_byte_of_the_code_is_left_in_the_files(self, crowd, tmp_path):
+    def test_no_byte_of_the_code_and_of_the_maps_is_left_in_the_files(self, crowd, tmp_path):
+        packed = pack(maps(1), AU_NUMBERS)
+        secrets = (SECRET.encode(), packed[:64], base64.b64encode(packed)[:64])
+        assert all(secret in (tmp_path / "vlfau.db-wal").read_bytes() for secret in secrets)
         forget(crowd.store, OPERATOR, SECRET)
         crowd.store.close()
         for path in tmp_path.rglob("*"):
-            assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path
+            found = b"" if path.is_dir() else path.read_bytes()
+            assert not [secret for secret in secrets if secret in found], path
 
     def test_the_guards_are_up_again(self, crowd):
         forget(crowd.store, OPERATOR, SECRET)

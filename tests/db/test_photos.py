@@ -145,7 +145,7 @@ class TestKeeping:
 
         from vlfau.predictor import ActionUnitPrediction, FacePrediction
 
-        assert {"face", "action_units", "description", "chip_transform", "model_version"} <= set(
+        assert {"face", "action_units", "description", "chip_transform", "evidence", "model_version"} <= set(
             get_type_hints(FacePrediction)
         )
         assert {"number", "probability", "threshold", "intensity", "text"} <= set(

@@ -4,10 +4,11 @@ import pytest
 
 from db.errors import NotAllowed, NotFound
 from db.people import forget, withdraw
-from db.pictures import face_picture, likely_pictures
+from db.pictures import face_evidence, face_picture, likely_pictures
 from db.responses import skip, submit
 from db.roles import OPERATOR, Role
-from tests.db.laboratory import marks
+from tests.db.laboratory import Lab, maps, marks
+from vlfau.action_units import AU_NUMBERS
 
 
 @pytest.fixture
@@ -82,3 +83,34 @@ def test_the_place_of_the_face_comes_along(lab, item):
     picture = face_picture(lab.store, lab.person("Rita", Role.REVIEWER), item)
     assert picture.face.box_xyxy_px == (4.0, 4.0, 40.0, 40.0)
     assert lab.store.images.read(picture.sha256).shape == (48, 64, 3)
+
+
+# ---- evidence
+
+
+def test_where_the_network_looked_is_for_who_sees_the_face(lab):
+    item = lab.add(evidence=maps())
+    ada = lab.person("Ada")
+    assert lab.next(ada).prediction.has_evidence
+    shown = face_evidence(lab.store, ada, item)
+    assert (shown.shape, shown.max()) == ((len(AU_NUMBERS), 8, 8), 255)
+    assert (shown.reshape(-1, 64).argmax(1) == maps().reshape(-1, 64).argmax(1)).all()
+    with pytest.raises(NotAllowed, match="not yours to see"):
+        face_evidence(lab.store, lab.person("Bob"), item)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_of_a_blind_face_nobody_gets_it(store, clock, role):
+    lab = Lab(store, clock, blind_share=1.0)
+    item = lab.add(evidence=maps())
+    ada = lab.person("Ada", role)
+    assert lab.next(ada).prediction is None
+    with pytest.raises(NotAllowed, match="judged without the model"):
+        face_evidence(lab.store, ada, item)
+
+
+def test_a_prediction_without_it(lab, item):
+    ada = lab.person("Ada")
+    assert not lab.next(ada).prediction.has_evidence
+    with pytest.raises(NotFound, match="added before they were kept"):
+        face_evidence(lab.store, ada, item)

@@ -16,7 +16,7 @@ from finetune import gate
 from finetune.comparison import Contestant, compete, own_words, pooled_ece
 from finetune.gate import entry_of, main, people_learnt_from, record, run_gate, unseen
 from finetune.gate_rules import Limits
-from finetune.people_groups import read_groups
+from finetune.people_groups import pose_groups, read_groups
 from finetune.replay import load_replay
 from finetune.train import train
 from finetune.train_config import REPLAY
@@ -88,6 +88,18 @@ class TestWhoIsAsked:
         assert list(read_groups(store)) == ["sex: f"]
         report = run_gate(store, candidate, champion, Limits())
         assert report["groups"]["sex: f"]["people"] == report["held_out"]["people"] > 0
+
+    def test_how_far_a_head_is_turned_is_always_known(self, store, champion, candidate):
+        """Everybody of the laboratory has a photo from the front and one at 30 degrees."""
+        groups = run_gate(store, candidate, champion, Limits())["groups"]
+        assert {name: found["faces"] for name, found in groups.items()} == {
+            "facing the camera": 1,
+            "turned to one side": 1,
+        }
+
+    def test_both_sides_count_as_turned(self):
+        rows = pose_groups(np.array([-40.0, 0.0, 25.0, -10.0]))
+        assert [found.tolist() for found in rows.values()] == [[1, 3], [0, 2]]
 
     def test_a_file_of_groups_without_people_is_refused(self, store, tmp_path):
         (tmp_path / "groups.csv").write_text("name,sex\nann,f\n")

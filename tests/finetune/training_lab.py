@@ -48,6 +48,7 @@ class SaidOfFace:
     model_version: str = "base-0"
     description: str | None = None
     chip_transform: np.ndarray = field(default_factory=lambda: np.eye(3)[:2])
+    evidence: np.ndarray | None = None
 
     @property
     def face(self):

@@ -60,6 +60,7 @@ class SaidOfFace:
     face: Face
     present: dict[int, float] = field(default_factory=lambda: {6: 3.0, 12: 4.0})
     model_version: str = "lab-1"
+    evidence: np.ndarray | None = None
 
     @property
     def chip_transform(self):

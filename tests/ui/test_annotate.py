@@ -81,14 +81,27 @@ def test_every_action_unit_has_a_row_with_labels_for_who_cannot_see_it(lab):
     assert html.count("<textarea") == html.count("<textarea ") == 23
 
 
-def test_a_blind_item_tells_nothing_of_the_model(make_lab):
-    lab = make_lab(blind_share=1.0)
+def test_where_the_network_looked_is_on_the_page_when_it_is_known(lab, faces):
+    lab.add(evidence=faces[0].evidence)
+    html = lab.send("open")["html"]
+    assert html.count('class="va-heat"') == 2
+    assert f'data-src="./faces/{lab.open()["item"]}/evidence.png"' in html
+
+
+def test_without_maps_nothing_offers_them(lab):
     lab.add()
+    assert "evidence" not in lab.send("open")["html"]
+
+
+def test_a_blind_item_tells_nothing_of_the_model(make_lab, faces):
+    lab = make_lab(blind_share=1.0)
+    lab.add(evidence=faces[0].evidence)
     reply = lab.send("open")
     task = reply["task"]
     assert (task["blind"], task["model"], task["description"], task["named"]) == (True, {}, None, None)
     assert "va-model" not in reply["html"]
     assert "90 %" not in reply["html"]
+    assert "evidence" not in reply["html"]
     assert "Without the model" in reply["html"]
 
 

@@ -33,7 +33,7 @@ def browser():
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, image, faces):
     with opened_lab(tmp_path_factory.mktemp("annotate"), image, faces[0].face, answers_wanted=9) as lab:
-        lab.add(FACES)
+        lab.add(FACES, evidence=faces[0].evidence)
         yield lab
 
 
@@ -61,6 +61,15 @@ def test_looks(visit, width, scheme):
     else:
         seen.row(6).get_by_role("button", name="Confirm").click()
     seen.saved().picture("annotate")
+
+
+def test_evidence_looks_as_on_the_analyse_page(visit):
+    for width in (1280, 390):
+        seen = visit("Bob", width=width)
+        seen.go_to(12).page.locator(".va-evidence").click()
+        expect(seen.page.locator(".va-canvas")).to_have_class("va-canvas va-lit")
+        seen.picture("annotate-evidence")
+        seen.page.locator(".va-evidence").click()
 
 
 @every_look

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from db.check import check
+from db.evidence import unpack
 from db.people import withdraw
 from db.projects import ProjectSettings, add_project
 from db.roles import OPERATOR, Role
@@ -52,6 +53,14 @@ def test_a_photo_is_kept_with_its_faces(keeping, wanted, request_of, rows, store
     assert "<code>P-7</code>" in html
     assert rows() == (1, 1, 5)
     assert check(store, deep=True) == []
+
+
+def test_where_the_network_looked_is_kept_with_it(keeping, wanted, request_of, store, faces):
+    keeping.keep(event(wanted()), request_of("Ann"))
+    with store.reading(OPERATOR, "export") as work:
+        (kept,) = work.connection().exec_driver_sql("SELECT evidence FROM prediction").scalars()
+    maps, shown = unpack(kept, 22), faces[0].evidence
+    assert np.abs(maps / 255 - shown / shown.max((1, 2), keepdims=True)).max() < 0.01
 
 
 def test_the_scope_is_the_one_that_was_chosen(keeping, wanted, request_of, store):

@@ -6,7 +6,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ui.overlay import FACE_SIDE_PX, HEAT_SIDE_PX, PHOTO_SIDE_PX, face_jpeg, heat_png, photo_jpeg
+from db.evidence import pack, unpack
+from ui.overlay import (
+    FACE_SIDE_PX,
+    HEAT_SIDE_PX,
+    PHOTO_SIDE_PX,
+    face_jpeg,
+    heat_levels,
+    heat_png,
+    heat_sheet_png,
+    photo_jpeg,
+)
 
 
 def picture(data):
@@ -41,6 +51,19 @@ def test_more_evidence_is_lighter():
 
 def test_a_map_without_evidence_is_no_error():
     assert picture(heat_png(np.zeros((4, 4), np.float32)))[..., 3].max() == 0
+
+
+def test_a_sheet_has_the_maps_as_they_look_alone(faces):
+    evidence = faces[0].evidence
+    kept = unpack(pack(evidence, range(len(evidence))), len(evidence))
+    sheet = picture(heat_sheet_png(kept))
+    assert sheet.shape == (len(evidence) * HEAT_SIDE_PX, HEAT_SIDE_PX, 4)
+    for row, one in enumerate(evidence):
+        alone = picture(heat_png(one)).astype(int)
+        tile = sheet[row * HEAT_SIDE_PX : (row + 1) * HEAT_SIDE_PX]
+        # 255 steps instead of all: one of the 64 colours to the side, which nobody sees
+        assert np.abs(heat_levels(one).astype(int) - heat_levels(kept[row].astype(np.float32))).max() <= 1
+        assert np.abs(alone - tile).mean() < 1
 
 
 def test_a_large_photo_is_shrunk_and_a_small_one_is_not():

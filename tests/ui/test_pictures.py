@@ -13,7 +13,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from db.pictures import face_picture
+from db.roles import OPERATOR
 from tests.ui.annotate_lab import AnnotateLab, begin, shrunk
+from ui.overlay import HEAT_SIDE_PX
 from ui.pictures import CHIP_SIDE_PX, KEPT_SECONDS, SMALL_SIDE_PX, Darkroom, routes
 from ui.server import told_as_json
 from vlfau.alignment import chip_transform, make_chip
@@ -24,7 +26,7 @@ from vlfau.errors import VLFAUError
 def lab(tmp_path_factory, faces, image):
     folder = tmp_path_factory.mktemp("pictures")
     lab = AnnotateLab(folder / "lab", *shrunk(image, faces[0].face), begin(folder / "begun"))
-    lab.item = lab.add()[0]
+    lab.item = lab.add(evidence=faces[0].evidence)[0]
     lab.open("Ada")
     yield lab
     lab.close()
@@ -70,8 +72,31 @@ def test_a_face_for_who_has_it_in_hand_only(client, lab, name):
     assert opened(answer.content).format == "JPEG"
 
 
+def test_evidence_for_who_has_the_face_in_hand_only(client, lab):
+    address = f"/faces/{lab.item}/evidence.png"
+    client.cookies.clear()
+    assert client.get(address).status_code == 401
+    client.get("/be/Bob")
+    assert client.get(address).status_code == 403
+    client.get("/be/Ada")
+    answer = client.get(address)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.headers["cache-control"] == "no-store"
+    assert opened(answer.content).size == (HEAT_SIDE_PX, 22 * HEAT_SIDE_PX)
+
+
+def test_evidence_of_a_blind_face_is_refused_to_who_asks_past_the_page(client, lab):
+    with lab.store.reading(OPERATOR, "stats") as work:
+        work.connection().exec_driver_sql(f"UPDATE item SET blind = 1 WHERE id = {lab.item}")
+        work.connection().commit()
+    client.get("/be/Ada")
+    answer = client.get(f"/faces/{lab.item}/evidence.png")
+    assert (answer.status_code, "without the model" in answer.json()["message"]) == (403, True)
+
+
 @pytest.mark.parametrize(
-    "address", ["/faces/999/chip.jpg", "/guidelines/au03.jpg", "/guidelines/LICENSE.jpg"]
+    "address",
+    ["/faces/999/chip.jpg", "/faces/999/evidence.png", "/guidelines/au03.jpg", "/guidelines/LICENSE.jpg"],
 )
 def test_what_is_not_there(client, address):
     client.get("/be/Ada")

@@ -161,6 +161,7 @@ def test_a_pinned_one_stays(store, made, load):
     pinned.start()
     assert pinned.model_version() == "v1"
     assert pinned.refresh() is False
+    assert "started with --model" in pinned.problem
 
 
 def test_it_follows_production_by_itself(store, made, load):

@@ -12,7 +12,7 @@ from db.training_runs import begin_run, end_run, runs
 from finetune import jobs
 from tests.finetune.training_lab import answer_all, keep, picture, smile
 from ui.training import TrainingDesk
-from ui.training_figures import duel, gain, loss_chart, number, unit_sparks
+from ui.training_figures import duel, gain, loss_charts, number, unit_sparks
 from ui.training_run import duration
 
 ACTING = ("Start training", 'data-do="ask-promote"', 'data-do="ask-back"', 'data-do="ask-cancel"')
@@ -335,12 +335,12 @@ class TestFigures:
         assert 'style="left:0.0%;width:20.0%"' in html
 
     def test_one_point_is_no_curve(self):
-        assert loss_chart([{"step": 1, "loss": 0.5}]) == ""
-        assert "polyline" in loss_chart([{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.5}])
+        assert loss_charts([{"step": 1, "loss": 0.5}]) == ""
+        assert "polyline" in loss_charts([{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.5}])
 
     def test_the_figure_of_an_epoch_is_drawn_once(self):
         same = [{"step": step, "validation_loss": 0.5} for step in range(5)]
-        chart = loss_chart([*same, {"step": 9, "validation_loss": 0.4}])
+        chart = loss_charts([*same, {"step": 9, "validation_loss": 0.4}])
         assert chart.count("<circle") == 2
 
     def test_action_units_without_a_figure_are_left_out(self):

@@ -1,0 +1,184 @@
+"""For the test of the whole loop: the running application, its people, and a camera that the model reads badly."""
+
+import io
+import json
+import time
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+from PIL import Image
+
+from db.annotators import set_role
+from db.passwords import sign_up
+from db.photos import keep_photo
+from db.projects import ProjectSettings, add_project
+from db.queue import next_item
+from db.responses import submit
+from db.roles import OPERATOR, Role
+from db.store import Store
+from db.tables import Event
+from db.training_runs import Run, run_of
+from db.values import Answer, Consent, UnitAnswer
+from finetune.faces import LabelledFaces
+from finetune.replay import load_replay
+from finetune.train_config import REPLAY
+from tests.ui.conftest import App
+from vlfau.action_units import AU_NUMBERS
+
+PASSWORD = "a horse and a battery"
+UNITS = (2, 4, 5, 6, 7)
+"""What is coded here: brows and lids, of which the camera shows least."""
+WIDTH_PX, LIGHT, NOISE = 90, 0.3, 10.0
+"""The night camera: pixels across, share of the light, and standard deviation of its noise (of 255)."""
+
+
+def night_photo(chip: np.ndarray, seed: int) -> np.ndarray:
+    """A rendered face (S, S, 3) as a grey, coarse and noisy camera shows it, with room around: (416, 416, 3) uint8."""
+    face = cv2.resize(chip, (256, 256), interpolation=cv2.INTER_CUBIC)
+    photo = cv2.copyMakeBorder(face, 80, 80, 80, 80, cv2.BORDER_REPLICATE)
+    coarse = cv2.resize(photo, (WIDTH_PX, WIDTH_PX), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(
+        cv2.resize(coarse, photo.shape[:2], interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY
+    )
+    noise = np.random.default_rng(seed).normal(0, NOISE, grey.shape)
+    dark = np.clip(grey * LIGHT + 10 + noise, 0, 255).astype(np.uint8)
+    return np.repeat(dark[..., None], 3, axis=2)
+
+
+def chosen_faces(learnt: int, new: int, seed: int = 0) -> LabelledFaces:
+    """Rendered faces: some of persons that the model learnt from, and some that it never saw.
+
+    Three of five show one of UNITS clearly, as people send in what was read wrongly; the others are any.
+    """
+    pack = load_replay(REPLAY)
+    rng = np.random.default_rng(seed)
+    places = [AU_NUMBERS.index(number) for number in UNITS]
+    shows = (np.nan_to_num(pack.intensity.max(axis=1))[:, places] >= 2).any(axis=1)
+    rows: list[int] = []
+    for split, count in (("train", learnt), ("test", new)):
+        order = rng.permutation(np.flatnonzero(pack.groups["split"] == split))
+        first = order[shows[order]][: round(0.6 * count)]
+        rows += [*first, *order[~np.isin(order, first)][: count - len(first)]]
+    return pack.subset(rng.permutation(rows))
+
+
+def truth(peak: np.ndarray) -> Answer:
+    """What a person who sees well says of intensities (A,); nothing of what is neither absent nor clear."""
+    units = []
+    for number in UNITS:
+        intensity = peak[AU_NUMBERS.index(number)]
+        if intensity >= 1:
+            units.append(UnitAnswer(number, "present", intensity=round(float(intensity))))
+        elif intensity < 0.5:
+            units.append(UnitAnswer(number, "absent"))
+    return Answer(tuple(units), seconds=2.0)
+
+
+class LoopHouse:
+    """A store with a project, an admin and two annotators, and the application that runs on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store.open(folder=folder / "data")
+        shares = dict(random_share=0.0, blind_share=0.0, gold_share=0.0)
+        self.project = add_project(self.store, OPERATOR, ProjectSettings("Night", answers_wanted=2, **shares))
+        self.people = {
+            name: sign_up(self.store, name, PASSWORD).person.actor for name in ("ada", "ann", "ben")
+        }
+        set_role(self.store, OPERATOR, "ada", Role.ADMIN)
+        self.answers: dict[int, Answer] = {}
+        self.app = App(folder)
+        self.page = httpx.Client(base_url=self.app.url, timeout=120)
+        self.page.post("account/sign-in", data={"name": "ada", "password": PASSWORD}).raise_for_status()
+        self.config = self.page.get("config").json()
+
+    def close(self) -> None:
+        self.page.close()
+        self.app.process.terminate()
+        self.app.process.wait(30)
+        self.store.close()
+
+    # ---- photos and what people say of them
+
+    def fill(self, predictor, faces: LabelledFaces) -> None:
+        """Photos of these faces, with what the model says of them; those in which no face is found are left out."""
+        for row, (chip, peak) in enumerate(zip(faces.chips, faces.intensity.max(axis=1), strict=True)):
+            image = night_photo(chip, row)
+            if said := predictor.predict(image, words=False):
+                code = str(faces.person[row])
+                kept = keep_photo(
+                    self.store, OPERATOR, self.project, image, said[:1], Consent.PUBLISH, code, "night camera"
+                )
+                self.answers[kept[0]] = truth(peak)
+
+    def correct(self) -> None:
+        """Both annotators say the truth of every face that the queue gives them."""
+        for name in ("ann", "ben"):
+            while (task := next_item(self.store, self.people[name], self.project)) is not None:
+                submit(self.store, self.people[name], task.lease_id, self.answers[task.item_id])
+
+    def predicted_by(self, item: int) -> str:
+        """The version that the prediction of an item names."""
+        query = "SELECT model_version FROM prediction JOIN item ON item.prediction_id = prediction.id WHERE item.id = ?"
+        with self.store.reading(OPERATOR, "stats") as work:
+            return work.connection().exec_driver_sql(query, (item,)).scalar_one()
+
+    def events(self, *verbs: str) -> list[tuple[str, str]]:
+        """Verb and role of who did it, of every event of these kinds, oldest first."""
+        with self.store.reading(OPERATOR, "stats") as work:
+            found = work.query(Event.kind, Event.actor_id).order_by(Event.id).all()
+        ada = self.people["ada"].annotator_id
+        return [(verb, "ada" if who == ada else "operator") for verb, who in found if verb in verbs]
+
+    def ended(self, run: Run) -> Run:
+        """The run once it is over."""
+        while not (now := run_of(self.store, OPERATOR, run.id)).is_over:
+            time.sleep(0.5)
+        return now
+
+    # ---- the application, as a browser speaks to it
+
+    def version(self) -> str:
+        """Which version answers."""
+        return self.page.get("version").json()["model"]
+
+    def wait_for(self, version: str, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while self.version() != version:
+            assert time.monotonic() < deadline, f"{self.version()} still serves: {self.app.log()}"
+            time.sleep(0.2)
+
+    def training(self, **message) -> dict:
+        """One message of the Training page, from the admin's browser; the reply."""
+        (component,) = [one["id"] for one in self.config["components"] if one["props"].get("elem_id") == "vt"]
+        body = {"session_hash": "ada", "component_id": component, "fn_name": "act", "data": message}
+        return self.page.post("gradio_api/component_server", json=body).json()
+
+    def analyse(self, image: np.ndarray) -> dict:
+        """The record of the largest face of a photo."""
+        from gradio_client import Client, handle_file
+
+        path = self.app.folder / "asked.png"
+        Image.fromarray(image).save(path)
+        client = Client(self.app.url, verbose=False)
+        try:
+            return client.predict(handle_file(str(path)), False, api_name="/analyse")[0]
+        finally:
+            client.close()
+
+    def keep(self, image: np.ndarray, code: str) -> int:
+        """The admin keeps a photo under the result of the Analyse page; its item."""
+        (event,) = [one["id"] for one in self.config["dependencies"] if one["api_name"] == "keep"]
+        data = io.BytesIO()
+        Image.fromarray(image).save(data, "PNG")
+        (path,) = self.page.post("gradio_api/upload", files={"files": ("a.png", data.getvalue())}).json()
+        wanted = {"path": path, "scope": "annotate", "agreed": True, "code": code, "project": None}
+        sent = {"data": [], "event_data": wanted, "fn_index": event, "session_hash": code}
+        self.page.post("gradio_api/queue/join", json=sent).raise_for_status()
+        answer = self.page.get("gradio_api/queue/data", params={"session_hash": code})
+        told = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+        (completed,) = [message for message in told if message["msg"] == "process_completed"]
+        assert completed["success"], completed
+        with self.store.reading(OPERATOR, "stats") as work:
+            return work.connection().exec_driver_sql("SELECT max(id) FROM item").scalar_one()

@@ -1,0 +1,202 @@
+"""The Video page in a real browser: a video of two faces is read, played, searched and taken along."""
+
+import csv
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect, sync_playwright
+
+from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, Visit
+from tests.vlfau.clips import write_clip
+from ui.analyse import EXAMPLES
+from vlfau.images import read_image
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
+]
+
+PAINTED = """() => { const over = document.querySelector(".vv-stage canvas");
+    return over.getContext("2d").getImageData(0, 0, over.width, over.height).data.some((value) => value > 0); }"""
+TABLES_ASIDE = """() => [...document.querySelectorAll(".gradio-container *")]
+    .filter((item) => item.checkVisibility() && !item.closest(".vv-table")
+        && item.getBoundingClientRect().right > window.innerWidth + 1).map((item) => item.className)"""
+"""What reaches out of the window; the table of events scrolls by itself."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Two faces for three seconds; the left one smiles from 1.0 to 2.2 s, the right one closes its eyes later."""
+    neutral, smiling, closed = (
+        cv2.resize(read_image(EXAMPLES / f"{name}.jpg"), (300, 300), interpolation=cv2.INTER_AREA)
+        for name in ("neutral", "au06-au12-au25", "au43")
+    )
+    pictures = []
+    for index in range(75):
+        picture = np.full((360, 640, 3), 124, np.uint8)
+        picture[30:330, 10:310] = smiling if 25 <= index < 55 else neutral
+        picture[30:330, 330:630] = closed if 40 <= index < 60 else neutral[:, ::-1]
+        pictures.append(picture)
+    return write_clip(tmp_path_factory.mktemp("clips") / "two people.mp4", pictures)
+
+
+class VideoVisit(Visit):
+    """Somebody at the page."""
+
+    def open(self, path="video"):
+        self.page.goto(self.app.url + path)
+        self.page.wait_for_selector(".vv-drop")
+        return self
+
+    def send(self, file):
+        self.page.set_input_files(".vv-drop input", file)
+        return self
+
+    def finished(self):
+        self.page.wait_for_selector(".vv-bar.vv-done")
+        return self
+
+    def time(self):
+        """In the video, in seconds."""
+        return float(self.page.locator(".vv-seek").input_value())
+
+    def chosen(self):
+        """Codes of the action units whose curves are shown."""
+        return self.page.locator(".vv-lane b").all_inner_texts()
+
+    def saved(self, button):
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name=button, exact=True).click()
+        return download.value.suggested_filename, list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, app):
+    visits = []
+
+    def begin(**look):
+        visits.append(VideoVisit(chromium, app, **look))
+        return visits[-1].open()
+
+    yield begin
+    for each in visits:
+        each.context.close()
+        assert each.errors == []
+        assert {url for url in each.asked if not url.startswith((app.url, "data:", "blob:"))} == set()
+
+
+def uploads(app):
+    return [path for path in (app.folder / "uploads").rglob("*.video") if path.is_file()]
+
+
+def test_a_video_from_the_file_to_the_numbers(visit, app, clip):
+    seen = visit().send(clip).finished()
+    page = seen.page
+    assert uploads(app) == []
+    expect(page.get_by_text("2 faces. Choose one:")).to_be_visible()
+    expect(page.locator(".vv-unit")).to_have_count(22)
+    assert len(seen.chosen()) == 6
+    assert {"AU6", "AU12", "AU25"} <= set(seen.chosen())
+
+    # an event is a place to go to
+    smile = page.locator(".vv-table tr", has_text="Lip corner puller").first
+    smile.get_by_label("Go to the onset").click()
+    assert seen.time() == pytest.approx(1.0, abs=0.13)
+    expect(page.locator(".vv-unit", has_text="AU12")).to_have_class("vv-unit vv-seen")
+    page.wait_for_function(PAINTED)
+    seen.picture("video")
+
+    # keys: one picture on and back, two digits for an action unit
+    before = seen.time()
+    page.keyboard.press("ArrowRight")
+    assert 0.03 < seen.time() - before < 0.13
+    page.keyboard.press("ArrowLeft")
+    assert seen.time() == pytest.approx(before, abs=0.02)
+    page.keyboard.type("12")
+    assert "AU12" not in seen.chosen()
+    page.keyboard.type("12")
+    assert "AU12" in seen.chosen()
+
+    # a click into a curve, and playing
+    lane = page.locator(".vv-lane canvas").first.bounding_box()
+    page.mouse.click(lane["x"] + lane["width"] / 2, lane["y"] + 10)
+    assert seen.time() == pytest.approx(1.5, abs=0.05)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("() => document.querySelector('.vv-seek').value > 1.8")
+    page.get_by_role("button", name="Pause", exact=True).click()
+
+    # the other face, and the intensities
+    chosen = seen.chosen()
+    page.locator(".vl-choice label", has_text="Face 2").click()
+    assert seen.chosen() == chosen, "who chose action units keeps them"
+    page.get_by_role("button", name="The six most active").click()
+    expect(page.locator(".vv-table tr", has_text="Eyes closed")).to_be_visible()
+    page.get_by_text("Intensity", exact=True).click()
+    assert page.locator(".vv-lane canvas").first.get_attribute("aria-label").startswith("AU")
+
+
+def test_the_numbers_can_be_taken_along(visit, clip):
+    seen = visit().send(clip).finished()
+    name, rows = seen.saved("CSV")
+    assert name == "two people-action-units.csv"
+    assert {row["track"] for row in rows} == {"0", "1"}
+    assert {row["file"] for row in rows} == {"two people.mp4"}
+    assert len(rows) == 2 * len({row["frame"] for row in rows}) > 60
+    name, openface = seen.saved("CSV as OpenFace writes it")
+    assert name == "two people-openface.csv"
+    assert "AU12_r" in openface[0]
+    assert "FaceRectX" in seen.saved("CSV as py-feat writes it")[1][0]
+    events = seen.saved("Events")[1]
+    assert {"AU12", "AU43"} <= {row["au"] for row in events}
+    assert all(float(row["onset_s"]) <= float(row["apex_s"]) <= float(row["offset_s"]) for row in events)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone(visit, clip, scheme):
+    seen = visit(width=390, scheme=scheme)
+    expect(seen.page.get_by_text("Your video is not kept.")).to_be_visible()
+    seen.picture("video-start")
+    seen.send(clip).finished()
+    seen.page.locator(".vv-seek").fill("1.6")
+    seen.page.wait_for_function(PAINTED)
+    assert seen.page.evaluate(TABLES_ASIDE) == []
+    seen.page.screenshot(path=f"build/screenshots/video-390-{scheme}.png", animations="disabled")
+
+
+def test_a_stop_keeps_what_was_read_and_another_video_begins_anew(visit, app, clip):
+    seen = visit()
+    seen.page.locator("[name=vv-closely][value=all]").check()
+    seen.send(clip)
+    seen.page.get_by_role("button", name="Stop reading").click()
+    seen.finished()
+    expect(seen.page.locator(".vv-progress [role=status]")).to_contain_text("Stopped after")
+    read = int(seen.page.locator(".vv-progress [role=status]").inner_text().split()[2])
+    assert read < 75
+    seen.page.get_by_role("button", name="Another video").click()
+    expect(seen.page.get_by_role("button", name="Choose a video")).to_be_visible()
+    seen.send(clip).finished()
+    expect(seen.page.locator(".vv-progress [role=status]")).to_contain_text("Read 75 pictures")
+
+
+def test_a_broken_file_is_a_message_and_the_next_video_works(visit, app, clip, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(clip.read_bytes()[:2000])
+    seen = visit().send(tmp_path / "broken.mp4")
+    expect(seen.page.get_by_text("not a video that can be read")).to_be_visible()
+    assert uploads(app) == []
+    seen.send(clip).finished()
