@@ -15,6 +15,9 @@ from ui import (
     account_people,
     analyse,
     annotate,
+    api,
+    hugging_face,
+    origin,
     pictures,
     review,
     review_downloads,
@@ -37,6 +40,7 @@ def build(serving: Serving, store: Store) -> gr.Blocks:
     ) as pages:
         theme.head("Analyse")
         analyse.build(serving.predictor, store)
+        api.build(serving.predictor, store)
     for title, build_page in {
         "Video": lambda: video.build(serving.predictor, pages),
         "Annotate": lambda: annotate.build(store),
@@ -54,8 +58,10 @@ def build(serving: Serving, store: Store) -> gr.Blocks:
 
 def routes(store: Store, first_is_admin: bool = False) -> list[BaseRoute]:
     """What is answered over plain HTTP; `first_is_admin` as of `ui.account`."""
+    elsewhere = hugging_face.provider()
     return [
-        *account.Accounts(store, first_is_admin).routes(),
+        *account.Accounts(store, first_is_admin, signs_up=elsewhere is None).routes(),
+        *(hugging_face.HuggingFace(store, elsewhere).routes() if elsewhere else ()),
         *account_people.People(store).routes(),
         *pictures.routes(store),
         *review_downloads.routes(store),
@@ -69,17 +75,21 @@ def main() -> None:
         store = Store.open(folder=options.data)
         serving = Serving(load_predictor(options.model), store, pinned=options.model is not None)
         pages = build(serving, store)
-        own = routes(store, server.listens_here_only(options.server_name))
+        own = routes(store, origin.listens_here_only(options.server_name))
+        most_bytes = max(ImageLimits().max_bytes, video.LIMITS.max_bytes)
         _, address, _ = pages.launch(
             server_name=options.server_name,
             server_port=options.port,
             theme=theme.THEME,
             css_paths=theme.STYLESHEETS,
-            max_file_size=max(ImageLimits().max_bytes, video.LIMITS.max_bytes),
-            app_kwargs=server.app_kwargs(store, serving.model_version, own),
+            max_file_size=most_bytes,
+            app_kwargs=server.app_kwargs(
+                store, serving.model_version, own, lambda: len(pages._queue), most_bytes
+            ),
             run_history=False,
             share=False,
             enable_monitoring=False,
+            mcp_server=api.mcp_is_there(),
             quiet=True,  # Gradio would recommend a public link
             footer_links=["api"],
             prevent_thread_lock=True,

@@ -21,6 +21,7 @@ from db import (
     passwords,
     people,
     projects,
+    publish,
     rescore,
     stats,
     transfer,
@@ -111,6 +112,21 @@ def _parser() -> argparse.ArgumentParser:
         _password,
         "give somebody with a local name a new password; asked for, or read from standard input",
         ("name", dict(metavar="NAME")),
+    )
+    command(
+        "publish",
+        _publish,
+        "put the faces of people who agreed to that on the Hugging Face Hub, private and gated",
+        ("repository", dict(metavar="REPO", help="ORG/NAME of the data set")),
+        project,
+        ("--licence", dict(required=True, help="identifier of the licence, such as cc-by-nc-4.0 or other")),
+        ("--contact", dict(required=True, help="address to which people write who want to be taken out")),
+        ("--labels-only", dict(action="store_true", help="without the photos")),
+        ("--public", dict(action="store_true", help="a new repository is seen by everybody; still gated")),
+        (
+            "--keep-history",
+            dict(action="store_true", help="earlier states stay, with who was forgotten since"),
+        ),
     )
     command("project", _project, "add a project with the default settings", ("name", dict(metavar="NAME")))
     command("models", _models, "the model versions: which serves, how each compares", as_json)
@@ -257,6 +273,22 @@ def _password(words: Words) -> None:
     with _open(words) as store:
         person = passwords.set_password(store, OPERATOR, words.name, password)
     print(f"{person.name} has a new password, and is signed out everywhere.")
+
+
+def _publish(words: Words) -> None:
+    with _open(words) as store:
+        done = publish.publish(
+            store,
+            OPERATOR,
+            _project_id(store, words),
+            words.repository,
+            words.licence,
+            words.contact,
+            words.labels_only,
+            words.public,
+            words.keep_history,
+        )
+    print(f"{done.faces} faces and {done.answers} answers are in {done.repository} at {done.revision}")
 
 
 def _project(words: Words) -> None:

@@ -59,7 +59,7 @@ def sign_up(
     name = required_text(name, MAX_NAME, "The name")
     hashed = _hash(_new_password(password, name))
     with store.unit_of_work(OPERATOR, "sign_up") as work:
-        if work.scalars(select(Credential).where(Credential.name_key == _key(name))).first():
+        if work.scalars(select(Credential).where(Credential.name_key == name_key(name))).first():
             raise Conflict(f"This name is taken. Somebody is called '{name}' already. Choose another name.")
         is_first = work.scalars(select(Annotator.id).limit(1)).first() is None
         role = Role.ADMIN if first_is_admin and is_first else Role.ANNOTATOR
@@ -73,7 +73,7 @@ def sign_in(store: Store, name: str, password: str) -> SignedIn:
     An unknown name and a wrong password look the same, take the same time and are locked the same way. Raises
     `WrongPassword`, `LockedOut` after `TRIES` wrong ones, and `NotAllowed` for a blocked person.
     """
-    key = _key(required_text(name, MAX_NAME, "The name"))
+    key = name_key(required_text(name, MAX_NAME, "The name"))
     _count_try(store, key)
     with store.reading(OPERATOR, "sign_in") as work:
         found = work.scalars(select(Credential).where(Credential.name_key == key)).first()
@@ -147,7 +147,8 @@ def is_empty(store: Store) -> bool:
         return work.scalars(select(Annotator.id).limit(1)).first() is None
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """The name without the difference of capital letters and of ways to type the same letter."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
@@ -160,7 +161,7 @@ def _new_password(password: str, name: str) -> str:
         problem = f"It has {len(password)} characters; {MAX_PASSWORD} are allowed."
     elif len(set(password)) < MIN_DIFFERENT:
         problem = f"It has only {len(set(password))} different characters."
-    elif len(name) > 2 and _key(name) in _key(password):
+    elif len(name) > 2 and name_key(name) in name_key(password):
         problem = "It contains the name."
     if problem:
         raise TextError(
@@ -238,7 +239,7 @@ def _credential(work: Work) -> Credential:
 
 def _write(work: Work, annotator: Annotator, hashed: str) -> int:
     """The new password of somebody; returns the generation of the sessions that are good from now on."""
-    key = _key(annotator.name)
+    key = name_key(annotator.name)
     row = work.get(Credential, annotator.id)
     if row is None:
         row = Credential(annotator_id=annotator.id, name_key=key, generation=0)

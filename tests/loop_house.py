@@ -28,8 +28,6 @@ from tests.ui.conftest import App
 from vlfau.action_units import AU_NUMBERS
 
 PASSWORD = "a horse and a battery"
-UNITS = (2, 4, 5, 6, 7)
-"""What is coded here: brows and lids, of which the camera shows least."""
 WIDTH_PX, LIGHT, NOISE = 90, 0.3, 10.0
 """The night camera: pixels across, share of the light, and standard deviation of its noise (of 255)."""
 
@@ -48,53 +46,55 @@ def night_photo(chip: np.ndarray, seed: int) -> np.ndarray:
 
 
 def chosen_faces(learnt: int, new: int, seed: int = 0) -> LabelledFaces:
-    """Rendered faces: some of persons that the model learnt from, and some that it never saw.
-
-    Three of five show one of UNITS clearly, as people send in what was read wrongly; the others are any.
-    """
+    """Rendered faces that show most at once, which people would send in first: so many of persons whom the model
+    learnt from, and so many of persons whom it never saw."""
     pack = load_replay(REPLAY)
     rng = np.random.default_rng(seed)
-    places = [AU_NUMBERS.index(number) for number in UNITS]
-    shows = (np.nan_to_num(pack.intensity.max(axis=1))[:, places] >= 2).any(axis=1)
+    shown = (np.nan_to_num(pack.intensity.max(axis=1)) >= 1).sum(axis=1) + rng.random(len(pack))
     rows: list[int] = []
     for split, count in (("train", learnt), ("test", new)):
-        order = rng.permutation(np.flatnonzero(pack.groups["split"] == split))
-        first = order[shows[order]][: round(0.6 * count)]
-        rows += [*first, *order[~np.isin(order, first)][: count - len(first)]]
+        there = np.flatnonzero(pack.groups["split"] == split)
+        rows += there[np.argsort(-shown[there])][:count].tolist()
     return pack.subset(rng.permutation(rows))
 
 
 def truth(peak: np.ndarray) -> Answer:
     """What a person who sees well says of intensities (A,); nothing of what is neither absent nor clear."""
     units = []
-    for number in UNITS:
-        intensity = peak[AU_NUMBERS.index(number)]
+    for number, intensity in zip(AU_NUMBERS, peak.tolist(), strict=True):
         if intensity >= 1:
-            units.append(UnitAnswer(number, "present", intensity=round(float(intensity))))
+            units.append(UnitAnswer(number, "present", intensity=round(intensity)))
         elif intensity < 0.5:
             units.append(UnitAnswer(number, "absent"))
     return Answer(tuple(units), seconds=2.0)
 
 
 class LoopHouse:
-    """A store with a project, an admin and two annotators, and the application that runs on it."""
+    """A store with a project, an admin, a reviewer and two annotators, and the application that runs on it."""
 
     def __init__(self, folder: Path) -> None:
         self.store = Store.open(folder=folder / "data")
         shares = dict(random_share=0.0, blind_share=0.0, gold_share=0.0)
         self.project = add_project(self.store, OPERATOR, ProjectSettings("Night", answers_wanted=2, **shares))
         self.people = {
-            name: sign_up(self.store, name, PASSWORD).person.actor for name in ("ada", "ann", "ben")
+            name: sign_up(self.store, name, PASSWORD).person.actor for name in ("ada", "rev", "ann", "ben")
         }
         set_role(self.store, OPERATOR, "ada", Role.ADMIN)
+        set_role(self.store, OPERATOR, "rev", Role.REVIEWER)
         self.answers: dict[int, Answer] = {}
         self.app = App(folder)
-        self.page = httpx.Client(base_url=self.app.url, timeout=120)
-        self.page.post("account/sign-in", data={"name": "ada", "password": PASSWORD}).raise_for_status()
+        self.browsers = {name: self._signed_in(name) for name in ("ada", "rev")}
+        self.page = self.browsers["ada"]
         self.config = self.page.get("config").json()
 
+    def _signed_in(self, name: str) -> httpx.Client:
+        browser = httpx.Client(base_url=self.app.url, timeout=120)
+        browser.post("account/sign-in", json={"name": name, "password": PASSWORD}).raise_for_status()
+        return browser
+
     def close(self) -> None:
-        self.page.close()
+        for browser in self.browsers.values():
+            browser.close()
         self.app.process.terminate()
         self.app.process.wait(30)
         self.store.close()
@@ -124,12 +124,12 @@ class LoopHouse:
         with self.store.reading(OPERATOR, "stats") as work:
             return work.connection().exec_driver_sql(query, (item,)).scalar_one()
 
-    def events(self, *verbs: str) -> list[tuple[str, str]]:
-        """Verb and role of who did it, of every event of these kinds, oldest first."""
+    def acts_of(self, name: str) -> list[str]:
+        """What somebody did to runs and versions, oldest first."""
+        kinds = ("start_training", "promote", "force_promotion", "roll_back")
         with self.store.reading(OPERATOR, "stats") as work:
-            found = work.query(Event.kind, Event.actor_id).order_by(Event.id).all()
-        ada = self.people["ada"].annotator_id
-        return [(verb, "ada" if who == ada else "operator") for verb, who in found if verb in verbs]
+            mine = work.query(Event.kind).filter(Event.actor_id == self.people[name].annotator_id)
+            return [kind for (kind,) in mine.order_by(Event.id) if kind in kinds]
 
     def ended(self, run: Run) -> Run:
         """The run once it is over."""
@@ -149,11 +149,11 @@ class LoopHouse:
             assert time.monotonic() < deadline, f"{self.version()} still serves: {self.app.log()}"
             time.sleep(0.2)
 
-    def training(self, **message) -> dict:
-        """One message of the Training page, from the admin's browser; the reply."""
+    def training(self, name: str, **message) -> dict:
+        """One message of the Training page from somebody's browser; the reply."""
         (component,) = [one["id"] for one in self.config["components"] if one["props"].get("elem_id") == "vt"]
-        body = {"session_hash": "ada", "component_id": component, "fn_name": "act", "data": message}
-        return self.page.post("gradio_api/component_server", json=body).json()
+        body = {"session_hash": name, "component_id": component, "fn_name": "act", "data": message}
+        return self.browsers[name].post("gradio_api/component_server", json=body).json()
 
     def analyse(self, image: np.ndarray) -> dict:
         """The record of the largest face of a photo."""
@@ -163,12 +163,12 @@ class LoopHouse:
         Image.fromarray(image).save(path)
         client = Client(self.app.url, verbose=False)
         try:
-            return client.predict(handle_file(str(path)), False, api_name="/analyse")[0]
+            return client.predict(handle_file(str(path)), False, api_name="/predict")[0]
         finally:
             client.close()
 
-    def keep(self, image: np.ndarray, code: str) -> int:
-        """The admin keeps a photo under the result of the Analyse page; its item."""
+    def keep(self, image: np.ndarray, code: str, peak: np.ndarray) -> int:
+        """The admin keeps a photo of intensities (A,) under the result of the Analyse page; its item."""
         (event,) = [one["id"] for one in self.config["dependencies"] if one["api_name"] == "keep"]
         data = io.BytesIO()
         Image.fromarray(image).save(data, "PNG")
@@ -181,4 +181,6 @@ class LoopHouse:
         (completed,) = [message for message in told if message["msg"] == "process_completed"]
         assert completed["success"], completed
         with self.store.reading(OPERATOR, "stats") as work:
-            return work.connection().exec_driver_sql("SELECT max(id) FROM item").scalar_one()
+            item = work.connection().exec_driver_sql("SELECT max(id) FROM item").scalar_one()
+        self.answers[item] = truth(peak)
+        return item

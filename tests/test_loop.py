@@ -17,7 +17,8 @@ from vlfau.checkpoint import EMBEDDED
 from vlfau.config import VLFAUConfig
 from vlfau.predictor import Predictor
 
-CONFIG = {"epochs": 3, "learning_rate": 0.001, "replay_share": 0.65, "tracker": "none"}
+CONFIG = {"epochs": 2, "learning_rate": 1e-4, "tracker": "none"}
+"""Careful, and therefore quick: with 120 faces most is gained by thresholds, and the gate lets nothing be forgotten."""
 NEW = "night-1"
 
 
@@ -29,54 +30,46 @@ def house(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(1800)
 def test_corrections_become_a_better_model_that_serves_and_can_be_undone(house):
     old = VLFAUConfig.from_pretrained(EMBEDDED).model_version
-    faces = chosen_faces(learnt=140, new=80)
-    photo = night_photo(faces.chips[0], seed=999)
+    faces = chosen_faces(learnt=120, new=80)
+    photo, peak = night_photo(faces.chips[0], seed=999), faces.intensity[0].max(axis=0)
 
     house.fill(Predictor.load(), faces)
     house.wait_for(old)
     assert house.analyse(photo)["model_version"] == old
-    first = house.keep(photo, "first")
+    first = house.keep(photo, "first", peak)
     assert house.predicted_by(first) == old
     house.correct()
-    states = stats(house.store, OPERATOR)["projects"]["Night"]
-    assert states["agreed"] == len(house.answers)
+    assert stats(house.store, OPERATOR)["projects"]["Night"]["agreed"] == len(house.answers)
 
     run = jobs.start(house.store, house.people["ada"], "The night camera is read badly.", CONFIG, name=NEW)
-    assert "night-1" in house.training(do="go", tab="training")["html"]
+    assert NEW in house.training("ada", do="go", tab="training")["html"]
     run = house.ended(run)
+    assert run.state == RunState.FINISHED, run.message
     report = registry.comparisons(house.store, OPERATOR)[0].report
-    sentences = [rule["sentence"] for rule in report["rules"]]
-    assert (run.state, report["passed"]) == (RunState.FINISHED, True), sentences
-    assert "passed every rule" in run.message
-    gain = report["held_out"]["f1_macro"]["gain"]
-    assert gain[1] > 0
     candidate = registry.alias_version(house.store, OPERATOR, Alias.CANDIDATE)
-    assert candidate.name == NEW
+    assert (candidate.name, report["candidate"], report["champion"]) == (NEW, NEW, old)
     assert not candidate.learnt_from & set(report["data"]["people"]), "nobody is on both sides"
+    assert report["passed"], [rule["sentence"] for rule in report["rules"]]
+    assert report["held_out"]["f1_macro"]["gain"][1] > 0
     assert house.version() == old, "nothing is served before somebody says so"
 
-    reply = house.training(do="promote", version=NEW, reason="It reads the night camera.", force=False)
-    assert f"{NEW} is in production now." in reply["html"]
+    wanted = {"do": "promote", "version": NEW, "reason": "It reads the night camera.", "force": False}
+    assert house.training("rev", **wanted)["error"] == "NotAllowed"
+    assert f"{NEW} is in production now." in house.training("ada", **wanted)["html"]
     house.wait_for(NEW)
     assert house.analyse(photo)["model_version"] == NEW
-    assert house.predicted_by(house.keep(photo[:, ::-1].copy(), "second")) == NEW
+    assert house.predicted_by(house.keep(photo[:, ::-1].copy(), "second", peak)) == NEW
     assert house.predicted_by(first) == old, "what was said stays said"
 
-    house.training(do="back", reason="Only a test.")
+    reply = house.training("ada", do="back", reason="Only a test.")
+    assert f"{old} is in production again." in reply["html"]
     house.wait_for(old)
     assert house.analyse(photo)["model_version"] == old
     assert house.app.process.poll() is None
     moves = registry.moves(house.store, OPERATOR, Alias.PRODUCTION)
-    assert [(move.version, move.rolled_back, move.forced) for move in moves] == [
-        (old, True, False),
-        (NEW, False, False),
-        (old, False, False),
-    ]
-    assert house.events("start_training", "promote", "roll_back") == [
-        ("start_training", "ada"),
-        ("promote", "ada"),
-        ("roll_back", "ada"),
-    ]
+    assert [(move.version, move.rolled_back) for move in moves] == [(old, True), (NEW, False), (old, False)]
+    assert not any(move.forced for move in moves)
+    assert house.acts_of("ada") == ["start_training", "promote", "roll_back"]

@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from db import passwords
-from db.errors import LockedOut
+from db.errors import LockedOut, NotAllowed
 from db.passwords import SignedIn
 from db.store import Store
+from ui.origin import comes_from_here
 from ui.rate_limit import RateLimit
-from ui.server import comes_from_here
 from ui.visitor import NotSignedIn, Visitor, begin_session, end_session, visitor
 from vlfau.errors import VLFAUError
 
@@ -30,10 +30,12 @@ class Accounts:
     """The routes below `/account/`, each of which takes and gives JSON.
 
     `first_is_admin` is True when the server listens on this machine only: who opens its page first then owns it.
+    `signs_up` is False where accounts come from elsewhere.
     """
 
-    def __init__(self, store: Store, first_is_admin: bool = False) -> None:
+    def __init__(self, store: Store, first_is_admin: bool = False, signs_up: bool = True) -> None:
         self.store = store
+        self.signs_up = signs_up
         self.first_is_admin = first_is_admin
         # a class in one laboratory has one address
         self.sign_ins = RateLimit(60, 5 * 60)
@@ -67,6 +69,10 @@ class Accounts:
         return self._begin(request, found)
 
     async def _sign_up(self, request: Request) -> Response:
+        if not self.signs_up:
+            raise NotAllowed(
+                "There are no accounts with a password here. You asked for one. Use Hugging Face."
+            )
         fields = await fields_of(request, "name", "password", "language")
         _check_rate(self.sign_ups, request)
         found = await run_in_threadpool(

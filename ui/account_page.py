@@ -6,6 +6,7 @@ import gradio as gr
 
 from db.passwords import MAX_PASSWORD, MIN_PASSWORD
 from db.text import MAX_NAME
+from ui.hugging_face import LOGIN, provider
 
 _SCRIPT = Path(__file__).with_name("account.js").read_text("utf-8")
 
@@ -29,7 +30,7 @@ def _markup() -> str:
         "new", "New password", "password", _new(), _hint()
     )
     return f"""<div class="vk-account"><h1 class="vl-hidden">Account</h1>
-<section class="vk-card vk-nobody" hidden>
+<section class="vk-card vk-nobody" hidden>{_elsewhere()}
 <div class="vk-ways" role="group" aria-label="What to do">
 <button type="button" data-way="sign-in" aria-pressed="true">Sign in</button>
 <button type="button" data-way="sign-up" aria-pressed="false">Create an account</button></div>
@@ -44,6 +45,17 @@ def _markup() -> str:
 <p class="vk-status" role="alert"></p><ul></ul></details>
 <form data-do="sign-out"><button type="submit" class="vk-quiet">Sign out</button>
 <p class="vk-aside">In all your browsers.</p><p class="vk-status" role="alert"></p></form></section></div>"""
+
+
+def _elsewhere() -> str:
+    """On a Space. A tab of its own: in the frame of huggingface.co browsers may keep cookies back."""
+    if provider() is None:
+        return ""
+    return (
+        f'<p><a class="vk-press" href=".{LOGIN}" target="_blank" rel="opener">Sign in with Hugging Face</a></p>'
+        '<p class="vk-aside">A new tab opens; only your name there is asked for. The form below is for accounts that '
+        "an admin made.</p>"
+    )
 
 
 def _form(do: str, press: str, fields: str, hidden: bool = False) -> str:

@@ -14,15 +14,15 @@ from PIL import Image
 
 from db.store import Store
 from ui.drop_zone import RESET, drop_zone
-from ui.errors import shown_on_page, told_to_programs
+from ui.errors import shown_on_page
 from ui.keep import READY, Keeping, form_html, keep_form
+from ui.neutral import NEUTRAL_READY, NeutralPhoto, neutral_form
 from ui.overlay import data_uri
 from ui.result import result_html
 from ui.theme import static_html
 from ui.uploads import take_upload
 from vlfau.action_units import by_number
 from vlfau.images import read_image
-from vlfau.records import failed_record, no_face_message, photo_records
 
 if TYPE_CHECKING:  # the page answers before torch is loaded
     from vlfau.predictor import Predictor
@@ -62,7 +62,7 @@ your browser. Whoever signs in may keep a photo, and is asked for consent first.
 
 
 class Analysis:
-    """What the page and the API do with a photo; asks for the predictor each time and holds no photo."""
+    """What the page does with a photo; asks for the predictor each time and holds no photo."""
 
     def __init__(self, predictor: Callable[[], "Predictor"], store: Store) -> None:
         self.predictor = predictor
@@ -83,37 +83,13 @@ class Analysis:
             )
         return self._show(chosen.name, read_image(chosen))
 
-    @told_to_programs
-    def analyse(self, photo: gr.FileData, words: bool = True) -> list[dict[str, Any]]:
-        """Find the faces in a photo and the facial action units of each.
-
-        Args:
-            photo: JPEG, PNG, WebP, BMP or TIFF, at most 50 MB and 80 megapixels. It is not kept.
-            words: with a sentence for each action unit and a description of the face.
-
-        Returns:
-            One record per face, largest face first: file, face, success, box_x0 to box_y1 (pixels; frame, time_s and
-            track are for videos), score (0-1),
-            pose_yaw, pose_pitch, pose_roll (degrees), model_version; per action unit AU12_p (calibrated probability
-            0-1), AU12_i (intensity 0-5), AU12_c (1 when the probability reaches that unit's threshold); with words
-            AU12_text and description; warnings; error. A photo without a face gives one record with success 0 and
-            an error.
-        """
-        name, image = take_upload(photo.model_dump() if isinstance(photo, gr.FileData) else photo)
-        predictor = self.predictor()
-        faces = predictor.predict(image, words=words)
-        if faces:
-            return [dict(record) for record in photo_records(name, faces, words)]
-        config = predictor.checkpoint.config
-        message = no_face_message(image.shape[1], image.shape[0])
-        return [dict(failed_record(name, message, config.model_version, config.au_numbers, words))]
-
     def _show(self, name: str, image: NDArray[np.uint8], may_be_kept: bool = False) -> tuple[Any, ...]:
         faces = self.predictor().predict(image)
         html = result_html(name, image, faces)
-        if not (faces and may_be_kept):
-            return gr.update(visible=False), html, gr.update(visible=False)
-        return gr.update(visible=False), html, gr.update(visible=True, value=form_html(self.store))
+        keep = gr.update(visible=False)
+        if faces and may_be_kept:
+            keep = gr.update(visible=True, value=form_html(self.store))
+        return gr.update(visible=False), html, keep, gr.update(visible=bool(faces), value="")
 
 
 def examples() -> list[Path]:
@@ -122,7 +98,7 @@ def examples() -> list[Path]:
 
 
 def build(predictor: Callable[[], "Predictor"], store: Store) -> None:
-    """Put the page and its API endpoint `/analyse` into the Blocks around this call."""
+    """Put the page into the Blocks around this call."""
     analysis = Analysis(predictor, store)
     with gr.Column(elem_id="vl-start") as start:
         static_html(LEAD)
@@ -132,20 +108,22 @@ def build(predictor: Callable[[], "Predictor"], store: Store) -> None:
             with gr.Column(scale=1, min_width=300, visible=bool(examples())):
                 gallery = _examples_gallery()
     result = gr.HTML(apply_default_css=False, js_on_load=_RESULT_SCRIPT, elem_id="vl-result")
+    neutral = neutral_form()
     form = keep_form()
     static_html(NOTICE)
 
-    shown = [start, result, form]
+    shown = [start, result, form, neutral]
     private: dict[str, Any] = {"api_visibility": "private"}
     heavy = {"show_progress": "hidden", **private, **QUEUE}
     photo = zone.photo(analysis.show_upload, None, shown, **heavy)
     example = gallery.example(analysis.show_example, None, shown, **heavy)
     for shown_photo in (photo, example):
         shown_photo.failure(None, None, None, js=RESET, **private)
+    compared = neutral.neutral(NeutralPhoto(predictor).read, None, neutral, **heavy)
+    compared.failure(None, None, None, js=NEUTRAL_READY, **private)
     kept = form.keep(Keeping(predictor, store).keep, None, form, **heavy)
     kept.failure(None, None, None, js=READY, **private)
     result.again(_start_again, None, shown, queue=False, show_progress="hidden", **private)
-    gr.api(analysis.analyse, api_name="analyse", **QUEUE)
 
 
 def _examples_gallery() -> gr.HTML:
@@ -178,4 +156,4 @@ def _thumbnail(path: Path) -> str:
 
 
 def _start_again() -> tuple[Any, ...]:
-    return gr.update(visible=True), "", gr.update(visible=False)
+    return gr.update(visible=True), "", gr.update(visible=False), gr.update(visible=False, value="")

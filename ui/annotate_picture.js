@@ -50,7 +50,7 @@ let maps = null;
 
 function fetchMaps() {
   const source = desk.querySelector(".va-evidence")?.dataset.src, chip = picture(".va-chip");
-  if (!source || !aided || maps?.source === source) return;
+  if (!source || !aided || sending || maps?.source === source) return; // a face that is being given back is not ours
   if (!chip.complete) return chip.addEventListener("load", fetchMaps, { once: true });
   maps = { source, image: new Image() };
   maps.image.onload = showEvidence;

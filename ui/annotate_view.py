@@ -120,7 +120,7 @@ def _left(task: Task) -> str:
         f"{_heat(task)}"
         '<svg class="va-region" viewBox="0 0 1 1" aria-hidden="true"></svg></div>'
         f'<img class="va-photo" data-src="{address}/photo.jpg" alt="The whole photo, the face marked"></div>'
-        f'{_TOOLS}<div class="va-about">{_evidence(task)}<p class="va-focus"></p></div>'
+        f'{_TOOLS}<div class="va-about">{_evidence(task)}<div><p class="va-focus"></p>{_legend(task)}</div></div>'
         f"{_warnings(task)}{_ACTIONS}</div>"
     )
 
@@ -135,6 +135,11 @@ def _heat(task: Task) -> str:
     return f'<canvas class="va-heat" {side} aria-hidden="true"></canvas>' if _has_evidence(task) else ""
 
 
+def _legend(task: Task) -> str:
+    words = 'Where the network looked: less <span class="vl-scale" aria-hidden="true"></span> more'
+    return f'<p class="va-legend">{words}</p>' if _has_evidence(task) else ""
+
+
 def _evidence(task: Task) -> str:
     """The same small, beside what to look for; pressed, it is painted over the face."""
     if not _has_evidence(task):
@@ -142,7 +147,7 @@ def _evidence(task: Task) -> str:
     return (
         f'<button type="button" class="va-evidence" data-do="evidence" data-key="e" aria-keyshortcuts="E" '
         f'aria-pressed="false" data-src="./faces/{task.item_id}/evidence.png" '
-        'title="Where the network looked: dark is less, yellow is more (E)"><span class="va-inset">'
+        'title="Where the network looked (E)"><span class="va-inset">'
         f'<canvas class="va-grey" width="{INSET_SIDE_PX}" height="{INSET_SIDE_PX}" aria-hidden="true"></canvas>'
         f'{_heat(task)}</span><span>Evidence <kbd aria-hidden="true">E</kbd></span></button>'
     )

@@ -113,7 +113,8 @@ def _row(
     identity = f"vl-unit-{index}-{unit.number}"
     said = f"seen, intensity {letter(unit)}" if unit.active else "not seen"
     return (
-        f'<div class="vl-unit{" vl-active" if unit.active else ""}" data-likely="{places["likely"][unit.number]}" '
+        f'<div class="vl-unit{" vl-active" if unit.active else ""}" data-p="{unit.probability:.4f}" '
+        f'data-i="{unit.intensity:.4f}" data-likely="{places["likely"][unit.number]}" '
         f'data-region="{places["region"][unit.number]}">'
         f'<label><input class="vl-hidden" type="radio" id="{identity}" name="vl-unit-{index}" value="{unit.number}"'
         f"{' checked' if chosen else ''}>"

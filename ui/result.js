@@ -4,6 +4,7 @@ const memory = { order: "likely", unit: null };
 
 function arrange(face) {
   const units = face.querySelector(".vl-units");
+  if (!face.querySelector(`.vl-orders input[value="${memory.order}"]`)) memory.order = "likely"; // neutral.js adds one
   units.dataset.order = memory.order;
   [...units.children]
     .sort((a, b) => a.dataset[memory.order] - b.dataset[memory.order])

@@ -8,7 +8,6 @@ Routes given there come before Gradio's, and middleware runs inside Gradio's own
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +23,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import vlfau
 from db.errors import Conflict, LockedOut, NotAllowed, NotFound, StoreBusy, WrongPassword
 from db.store import Store
+from ui.metrics import Measured, Metrics
+from ui.rate_limit import Throttle
+from ui.upload_counts import Uploads
 from ui.visitor import NotSignedIn
 from vlfau.errors import VLFAUError
+from vlfau.images import ImageLimits
 
 SECRET_VARIABLE = "VLFAU_SESSION_SECRET"
 SECRET_FILE = "session.key"
@@ -74,12 +77,21 @@ STATUS = {
 
 
 def app_kwargs(
-    store: Store, model_version: Callable[[], str | None], routes: Sequence[BaseRoute]
+    store: Store,
+    model_version: Callable[[], str | None],
+    routes: Sequence[BaseRoute],
+    queued: Callable[[], int] = lambda: 0,
+    most_bytes: int = ImageLimits().max_bytes,
 ) -> dict[str, Any]:
-    """The argument of `launch`; `model_version` gives None while there is no model, `routes` are the pages' own."""
+    """The argument of `launch`; `model_version` gives None while there is no model, `routes` are the pages' own.
+
+    `queued` says how many events wait; an upload as a whole has `most_bytes`.
+    """
+    metrics = Metrics(store, model_version, queued)
     return {
-        "routes": [*routes, *health_routes(store, model_version)],
+        "routes": [*routes, *health_routes(store, model_version), *metrics.routes()],
         "middleware": [
+            Middleware(Measured, metrics=metrics),
             Middleware(SecurityHeaders),
             Middleware(OwnPages),
             Middleware(
@@ -90,6 +102,8 @@ def app_kwargs(
                 # a Space is shown in a frame of huggingface.co, where only such a cookie arrives; OwnPages guards it
                 **({"same_site": "none", "https_only": True} if on_space() else {"same_site": "lax"}),
             ),
+            Middleware(Throttle),
+            Middleware(Uploads, most_bytes=most_bytes),
         ],
         "exception_handlers": {VLFAUError: told_as_json},
     }
@@ -160,19 +174,6 @@ def on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
 
-def listens_here_only(server_name: str | None) -> bool:
-    """Whether a server of that name (`launch`'s argument, or Gradio's variable) is out of reach for other machines."""
-    name = server_name or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
-    return _is_this_machine(name)
-
-
-def comes_from_here(request: Request) -> bool:
-    """Whether a request was made on this machine and by its name, through no proxy."""
-    address = request.client.host if request.client else ""
-    forwarded = any(name.startswith(("x-forwarded-", "forwarded")) for name in request.headers)
-    return not forwarded and _is_this_machine(address) and _is_this_machine(request.url.hostname or "")
-
-
 class SecurityHeaders:
     """Middleware that adds HEADERS to every answer that has not its own."""
 
@@ -232,10 +233,3 @@ def _answers(store: Store) -> bool:
     except VLFAUError:
         return False
     return True
-
-
-def _is_this_machine(name: str) -> bool:
-    try:
-        return ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name == "localhost"

@@ -16,6 +16,7 @@ from db import registry
 from db.registry_tables import Alias
 from db.roles import OPERATOR
 from db.store import Store
+from ui import zero_gpu
 from vlfau.errors import VLFAUError
 
 if TYPE_CHECKING:  # the page answers before torch is loaded
@@ -158,8 +159,11 @@ def load_predictor(model: str | None) -> Callable[[Path | None, "Predictor | Non
         from vlfau.checkpoint import load_checkpoint
         from vlfau.predictor import Predictor
 
+        source, borrowed = folder or model, zero_gpu.is_there()
         if before is None:
-            return Predictor.load(folder or model)
-        return Predictor(load_checkpoint(folder or model), before.finder, before.device)
+            loaded = Predictor.load(source, "cpu" if borrowed else None)
+        else:
+            loaded = Predictor(load_checkpoint(source), before.finder, before.device)
+        return zero_gpu.lent(loaded, source) if borrowed else loaded
 
     return load

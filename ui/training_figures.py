@@ -8,7 +8,7 @@ from typing import Any
 Point = tuple[float, float]
 
 _WIDTH, _HEIGHT = 560.0, 170.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 8.0, 24.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 8.0, 8.0, 24.0
 _SPARK_WIDTH, _SPARK_HEIGHT = 120.0, 30.0
 _LOSSES = {"loss": "Loss on the corrections", "validation_loss": "Loss on validation people"}
 _NONE = '<span class="vt-none" title="Not defined: nobody of those asked about shows it">–</span>'
@@ -159,5 +159,5 @@ def _grid_line(value: float, low: float, high: float) -> str:
     y = _y(value, low, high)
     return (
         f'<line class="vt-grid" x1="{_LEFT:g}" x2="{_WIDTH - _RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text x="{_LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>'
+        f'<text x="{_LEFT - 10:g}" y="{y + 4:.1f}" text-anchor="end">{value:.2f}</text>'
     )

@@ -8,6 +8,7 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
+from ui.upload_counts import ARRIVALS
 from vlfau.errors import ImageError
 from vlfau.images import ImageLimits, read_image
 
@@ -17,7 +18,8 @@ def take_upload(
 ) -> tuple[str, NDArray[np.uint8]]:
     """Gradio's dictionary for one uploaded file -> its name and the upright RGB image (H, W, 3) uint8.
 
-    The file is gone from the disk when this returns or raises. Raises ImageError when it is no photo.
+    The file is gone from the disk when this returns or raises, unless an equal one waits there to be read. Raises
+    ImageError when it is no photo.
     """
     if not upload or not upload.get("path"):
         raise ImageError("There is no photo. Nothing was sent. Choose one and try again.")
@@ -27,8 +29,7 @@ def take_upload(
     except ImageError as error:
         raise ImageError(str(error).replace(str(path), path.name)) from error
     finally:
-        path.unlink(missing_ok=True)
-        _remove_if_empty(path.parent)
+        ARRIVALS.let_go(path)
     return Path(str(upload.get("orig_name") or path.name)).name, image
 
 
@@ -44,11 +45,3 @@ def uploaded_file(given: object, noun: str = "photo") -> Path:
             f"This is not an uploaded {noun}. No such file has been uploaded. Upload the {noun} and try again."
         )
     return path
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Gradio makes one folder per upload."""
-    try:
-        folder.rmdir()
-    except OSError:
-        return

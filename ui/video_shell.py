@@ -16,7 +16,7 @@ KEYS = (
     ("Space", "play or pause"),
     ("← →", "one picture that was looked at back or on"),
     ("⇧← ⇧→", "one second"),
-    ("Home End", "to the begin, to the end"),
+    ("Home End", "to the beginning, to the end"),
     ("1 2", "type the number of an action unit to show or hide it"),
     ("B F N", "box, outlines, names over the picture"),
 )

@@ -91,8 +91,8 @@ class VideoBaselines:
 class CalmestPictures:
     """Finds the calmest pictures of one face in a video; holds MOST_CALM of them, however many there are.
 
-    A picture is the calmer the smaller the sum of its intensities is. Of the calmest tenth, at most MOST_CALM, the median
-    is taken for each action unit by itself.
+    A picture is the calmer the smaller the sum of its intensities is. Of the calmest tenth, at most MOST_CALM, the
+    median is taken for each action unit by itself.
     """
 
     def __init__(self, numbers: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 LANDMARK_COUNT = 478
 """Points of MediaPipe Face Mesh with both irises."""
 
-WARNING_CODES = ("yaw", "pitch", "size", "blur", "confidence", "edge")
+WARNING_CODES = ("yaw", "pitch", "size", "blur", "confidence", "edge", "occlusion")
 """Every code that a QualityWarning may have, in the order in which warnings are listed."""
 
 

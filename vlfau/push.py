@@ -1,4 +1,4 @@
-"""Puts a checkpoint on the Hugging Face Hub with its card: `python -m vlfau push REPO`; any model option takes it back."""
+"""Puts a checkpoint on the Hugging Face Hub with its card: `python -m vlfau push REPO`."""
 
 import json
 import shutil
@@ -12,9 +12,9 @@ from vlfau.checkpoint import EMBEDDED, WEIGHTS, load_checkpoint
 from vlfau.errors import ModelError
 from vlfau.words import FILE_NAME
 
-CARD, METRICS = "README.md", "metrics.json"
-FILES = ("config.json", WEIGHTS, FILE_NAME, METRICS)
-"""Beside the card; a checkpoint need not have the metrics."""
+CARD, METRICS, RECIPE = "README.md", "metrics.json", "training.json"
+FILES = ("config.json", WEIGHTS, FILE_NAME, METRICS, RECIPE)
+"""Beside the card; a checkpoint need not have the last two."""
 
 ASKED_OF_A_CARD = {
     "the data and their licences": ("## Data",),

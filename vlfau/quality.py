@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from vlfau.alignment import chip_transform, make_chip
 from vlfau.faces import HeadPose, QualityWarning
+from vlfau.occlusion import PARTS, covered_parts
 
 LARGEST_YAW_DEG = 35.0
 LARGEST_PITCH_DEG = 30.0
@@ -43,6 +44,7 @@ def quality_warnings(
         _blur(sharpness(image, landmarks_px)),
         _confidence(score, presence),
         _edge(image, box_xyxy_px, side),
+        _occlusion(covered_parts(image, landmarks_px)),
     )
     return tuple(warning for warning in found if warning is not None)
 
@@ -121,4 +123,15 @@ def _edge(image: NDArray[np.uint8], box: Box, side_px: float) -> QualityWarning 
         "edge",
         f"The edge of the photo cuts off the face: {beyond:.0f} px of it lie outside, and what is there is "
         "guessed. Use a photo that shows the whole face.",
+    )
+
+
+def _occlusion(covered: list[str]) -> QualityWarning | None:
+    if not covered:
+        return None
+    parts = " and the ".join(PARTS[part] for part in covered)
+    return QualityWarning(
+        "occlusion",
+        f"Something seems to cover the {parts}, as a mask or dark glasses do; what is said of the parts behind it is "
+        "guessed. Use a photo in which nothing covers the face.",
     )

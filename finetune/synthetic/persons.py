@@ -59,7 +59,7 @@ class Photo:
 def read_photos(data: Path, split: str) -> list[Photo]:
     """One photo per person of a split (`train`, `val` or `dev`): the calmest, without those that cannot be used."""
     best: dict[str, Photo] = {}
-    for photo in _all_photos(data):
+    for photo in all_photos(data):
         refused = any(photo.code(number) > limit for number, limit in REFUSED.items())
         if photo.split != split or refused:
             continue
@@ -73,7 +73,8 @@ def read_photos(data: Path, split: str) -> list[Photo]:
     return [best[person] for person in sorted(best)]
 
 
-def _all_photos(data: Path) -> Iterator[Photo]:
+def all_photos(data: Path) -> Iterator[Photo]:
+    """Every photo of the data with its codes."""
     try:
         faces = _read_csv(data / FACES / "faces.csv")
         codes = {row["file"]: row for row in _read_csv(data / FACES / "codes.csv")}

@@ -152,14 +152,19 @@ class TestCheck:
             ("UPDATE item SET priority = 7 WHERE id = 2", "change without event"),
             ("INSERT INTO tombstone (subject_id, images, faces, responses, begun_at) "
              "VALUES (9, 0, 0, 0, '2026-11-22 12:00:00')", "unfinished erasure"),
-            ("INSERT INTO prediction (face_id, model_version, made_at, evidence) "
-             "VALUES (1, 'other', '2026-11-22 12:00:00', '\\x00')", "damaged evidence"),
         ],
     )  # fmt: skip
     def test_what_a_hand_changed(self, filled, damage, kind):
         with filled.store._engine.begin() as connection:
             connection.execute(text(damage))
         assert kind in kinds(filled.store, deep=True)
+
+    def test_maps_that_no_page_could_paint(self, filled, clock):
+        wrong = {"face_id": 1, "model_version": "other", "made_at": clock(), "evidence": b"no maps"}
+        with filled.store._engine.begin() as connection:
+            connection.execute(TABLES["prediction"].insert(), wrong)
+        assert kinds(filled.store) == set()
+        assert kinds(filled.store, deep=True) == {"damaged evidence", "change without event"}
 
     @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
     @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Tests of the promises of the store itself: events, guards, constraints, schema, permissions."""
 
 import random
+import threading
 from contextlib import suppress
 from dataclasses import replace
 
@@ -83,6 +84,36 @@ class TestEvents:
 
 
 SAY = "INSERT INTO answer (response_id, number, occurrence"
+
+
+class TestTurns:
+    """On PostgreSQL there are none: rows are locked."""
+
+    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+    def test_nobody_comes_between_two_verbs_of_one_turn(self, store):
+        order = []
+
+        def change(name):
+            with store.unit_of_work(OPERATOR, "stats"):
+                order.append(name)
+
+        other = threading.Thread(target=change, args=("other",))
+        with store.turn():
+            change("first")
+            other.start()
+            other.join(0.3)
+            change("second")
+        other.join()
+        assert order == ["first", "second", "other"]
+
+    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+    def test_a_verb_that_fails_gives_its_turn_back(self, store):
+        with pytest.raises(ZeroDivisionError), store.turn(), store.unit_of_work(OPERATOR, "stats"):
+            raise ZeroDivisionError
+        taken = threading.Thread(target=lambda: store.turn().__enter__(), daemon=True)
+        taken.start()
+        taken.join(10)
+        assert not taken.is_alive()
 
 
 class TestGuards:

@@ -134,7 +134,7 @@ class Caller:
         )
         sent = {"path": self._uploaded(), "name": "x.png", "scope": "", "agreed": False}
         body = {"data": data, "event_data": sent, "fn_index": event["id"], "session_hash": self.session}
-        if event["targets"] and not event["queue"]:
+        if not event["queue"]:
             return self.client.post("gradio_api/run/predict", json=body).text
         self.client.post("gradio_api/queue/join", json=body).raise_for_status()
         with self.client.stream(

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from db import passwords
 from db.annotators import set_role, sign_in
 from db.roles import OPERATOR, Role
-from ui import server
+from ui import origin, server
 from ui.account import MAX_BODY, Accounts
 from ui.account_people import People
 from ui.visitor import NotSignedIn, visitor
@@ -197,7 +197,7 @@ class TestFirstAdmin:
         monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
         if variable:
             monkeypatch.setenv("GRADIO_SERVER_NAME", variable)
-        assert server.listens_here_only(name) is here
+        assert origin.listens_here_only(name) is here
 
 
 class TestSessions:

@@ -44,16 +44,18 @@ def event(**data):
 
 
 def test_an_upload_hides_the_start_and_shows_the_result(analysis, uploaded):
-    start, html, keep = analysis.show_upload(event(path=uploaded("face"), name="me.jpg"))
+    start, html, keep, neutral = analysis.show_upload(event(path=uploaded("face"), name="me.jpg"))
     assert start["visible"] is False
     assert "me-action-units.csv" in html
     assert keep["visible"] is True
+    assert neutral["visible"] is True
 
 
 def test_a_photo_without_a_face_is_no_error(analysis, uploaded):
-    _, html, keep = analysis.show_upload(event(path=uploaded("no-face"), name="x.jpg"))
+    _, html, keep, neutral = analysis.show_upload(event(path=uploaded("no-face"), name="x.jpg"))
     assert "No face was found" in html
     assert keep["visible"] is False
+    assert neutral["visible"] is False
 
 
 def test_a_broken_file_is_a_message(analysis, uploaded):
@@ -64,7 +66,7 @@ def test_a_broken_file_is_a_message(analysis, uploaded):
 def test_an_example_is_analysed_and_stays(analysis):
     before = examples()
     assert before
-    _, html, keep = analysis.show_example(event(name=before[0].name))
+    _, html, keep, _ = analysis.show_example(event(name=before[0].name))
     assert "vl-face" in html
     assert keep["visible"] is False, "a render of ours is not to be kept again"
     assert examples() == before
@@ -107,7 +109,7 @@ def test_only_the_endpoint_is_public(predictor, store):
 def test_heavy_events_share_one_bounded_queue(predictor, store):
     page = built(analyse.build, lambda: predictor, store)
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "predictor"]
-    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "keep", "analyse"]
+    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "read", "keep", "analyse"]
     assert {fn.concurrency_limit for fn in heavy} == {2}
 
 
@@ -118,7 +120,8 @@ def test_about_shows_the_card_without_its_metadata(predictor):
 def test_the_pages_are_built_before_there_is_a_model(tmp_path):
     """The page is to answer while torch is still being imported."""
     code = (
-        f"import sys, app; app.build(lambda: 1 / 0, app.Store.open(folder={str(tmp_path)!r})); "
+        f"import sys, app; from unittest.mock import Mock; store = app.Store.open(folder={str(tmp_path)!r}); "
+        "app.build(Mock(predictor=lambda: 1 / 0), store); "
         "print([name for name in ('torch', 'transformers', 'mediapipe') if name in sys.modules])"
     )
     result = subprocess.run(

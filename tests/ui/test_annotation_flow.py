@@ -35,6 +35,10 @@ BEYOND_THE_EDGE = """() => [...document.querySelectorAll(".gradio-container *")]
     .filter((item) => !item.closest(".vr-strip, .vr-kinds"))
     .map((item) => item.tagName + "." + item.className)"""
 """What reaches out of the window to the right, but for what lies in a strip that is pushed sideways by itself."""
+PICTURES_ARE_THERE = """() => [...document.images].every((one) => {
+    const { left, top } = one.getBoundingClientRect();
+    return one.complete || left > window.innerWidth || top > window.innerHeight || !one.checkVisibility();
+})"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -60,10 +64,16 @@ class FlowVisit(AnnotateVisit):
         return self
 
     def picture(self, name):
+        """In light and dark."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(
-            path=SCREENSHOTS / f"{name}-{self.width}-{self.scheme}.png", animations="disabled"
-        )
+        self.page.wait_for_function(PICTURES_ARE_THERE)
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.wait_for_function(
+                f"document.body.classList.contains('dark') === {str(scheme == 'dark').lower()}"
+            )
+            path = SCREENSHOTS / f"{name}-{self.width}-{scheme}.png"
+            self.page.screenshot(path=path, animations="disabled")
         assert self.page.evaluate(BEYOND_THE_EDGE) == []
 
     def verdict(self, number):

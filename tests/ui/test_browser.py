@@ -67,8 +67,12 @@ class Visit:
         self.page = self.context.new_page()
         self.asked, self.errors = set(), []
         self.page.on("request", lambda request: self.asked.add(request.url))
-        self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _note(self, message):
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location.get('url', '')}")
 
     def open(self, path=""):
         self.page.goto(self.app.url + path)

@@ -50,6 +50,7 @@ def opened(tmp_path_factory):
 def test_every_endpoint_has_a_row_and_every_row_an_endpoint(opened, store):
     import app
     from ui.annotate import Desk
+    from ui.metrics import Metrics
     from ui.review import _DONE, ReviewDesk
     from ui.server import health_routes
     from ui.training import TrainingDesk
@@ -63,7 +64,8 @@ def test_every_endpoint_has_a_row_and_every_row_an_endpoint(opened, store):
         found = caller.endpoints()
     functions = {what for what in found if what.startswith("Function")}
     assert functions == {f"Function {page}: act" for page in verbs}
-    routes = [*app.routes(store), *health_routes(store, lambda: None)]
+    own = [*app.routes(store), *health_routes(store, lambda: None)]
+    routes = [*own, *Metrics(store, lambda: None).routes()]
     there = {
         *(found.keys() - functions),
         *(f"Function {page}: {verb}" for page, names in verbs.items() for verb in names),

@@ -49,3 +49,43 @@ def test_memory_is_bounded(clock, monkeypatch):
         limit.wait(f"192.0.2.{number}")
     assert limit.wait("192.0.2.8") > 0
     assert limit.wait("192.0.2.0") == 0, "those that asked longest ago are forgotten"
+
+
+@pytest.fixture
+def throttled():
+    """A server that takes two costly posts a minute from each visitor."""
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    from ui.rate_limit import Throttle
+
+    routes = [
+        Route(path, lambda _: PlainTextResponse("done"), methods=["GET", "POST"])
+        for path in ("/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/component_server")
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(Throttle, limit=RateLimit(2, 60))])
+
+
+def visitor(app, address):
+    from starlette.testclient import TestClient
+
+    return TestClient(app, base_url="http://example.org", client=(address, 5000))
+
+
+def test_a_visitor_who_posts_too_often_is_refused_and_told_when(throttled):
+    first, second = visitor(throttled, "192.0.2.1"), visitor(throttled, "192.0.2.2")
+    posts = [first.post(f"/gradio_api/{path}") for path in ("upload", "queue/join", "queue/join")]
+    assert [answer.status_code for answer in posts] == [200, 200, 429]
+    assert 0 < int(posts[-1].headers["retry-after"]) <= 60
+    assert second.post("/gradio_api/upload").status_code == 200
+    assert first.get("/gradio_api/queue/join").status_code == 200
+    assert first.post("/gradio_api/component_server").status_code == 200
+
+
+def test_this_machine_is_not_counted(throttled):
+    from starlette.testclient import TestClient
+
+    here = TestClient(throttled, base_url="http://127.0.0.1", client=("127.0.0.1", 5000))
+    assert {here.post("/gradio_api/upload").status_code for _ in range(4)} == {200}

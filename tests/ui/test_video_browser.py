@@ -73,7 +73,9 @@ class VideoVisit(Visit):
     def saved(self, button):
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=button, exact=True).click()
-        return download.value.suggested_filename, list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+        return download.value.suggested_filename, list(
+            csv.DictReader(io.StringIO(download.value.path().read_text()))
+        )
 
 
 @pytest.fixture(scope="module")

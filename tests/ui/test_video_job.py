@@ -166,6 +166,24 @@ def test_after_closing_nothing_is_left_running(predictor, sent, turns):
     assert [thread.name for thread in threading.enumerate() if thread.name == "lookahead"] == []
 
 
+def test_a_damaged_video_gives_what_can_be_read_and_says_so(predictor, tmp_path):
+    path = write_clip(tmp_path / "whole.avi", [two_faces()] * 12, codec="ffv1")
+    (tmp_path / "upload").mkdir()
+    (tmp_path / "upload" / "x.video").write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    messages = read(VideoJob(predictor, tmp_path / "upload" / "x.video", "mine.avi"))
+    assert 3 < sum(len(message["pictures"]) for message in messages) < 12
+    assert "damaged" in messages[-1]["note"] or "cut short" in messages[-1]["note"]
+
+
+def test_a_phone_video_is_upright_as_the_player_shows_it(predictor, tmp_path):
+    stored = np.ascontiguousarray(np.rot90(face_at(), -1))
+    (tmp_path / "upload").mkdir()
+    path = write_clip(tmp_path / "upload" / "x.mp4", [stored] * 4, rotation_deg=90)
+    (message,) = read(VideoJob(predictor, path, "mine.mp4"))
+    assert message["size"] == (320, 240)
+    assert [len(faces) for _, _, faces in message["pictures"]] == [1] * 4
+
+
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 50])
 def test_what_is_no_video_is_refused_by_its_own_name_and_gone(predictor, tmp_path, content):
     (tmp_path / "upload").mkdir()

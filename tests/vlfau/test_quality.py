@@ -90,7 +90,7 @@ def test_sharpness_asks_for_detail_and_not_for_light(photo, face):
 def test_several_warnings_come_in_the_order_of_the_codes(photo, face):
     blurred = cv2.GaussianBlur(photo, (0, 0), 40)
     found = warn(blurred, face, pose=HeadPose(60.0, 50.0, 0.0), score=0.5, box_xyxy_px=(-9, 0, 40, 40))
-    assert tuple(found) == WARNING_CODES
+    assert tuple(found) == tuple(code for code in WARNING_CODES if code != "occlusion")
 
 
 def test_an_unknown_code_is_refused():
