@@ -30,7 +30,7 @@ from vlfau.alignment import chip_landmarks, chip_transform, make_chip
 from vlfau.errors import DataError
 
 AGREED = (ItemState.AGREED, ItemState.SETTLED, ItemState.GOLD)
-"""States of an item whose labels are believed; open and disputed ones wait."""
+"""States of an item whose labels are believed; open ones wait, and disputed ones unless a run says otherwise."""
 SURE = (0.3, 0.7)
 """Soft labels below the first and above the second contradict each other."""
 NAMED = 5
@@ -88,15 +88,18 @@ class Corrections:
         return made.hexdigest()
 
 
-def read_corrections(store: Store, project: str | None = None) -> Corrections:
-    """What people agreed on in a project, or in all. Raises `DataError` when there is nothing, and says what waits."""
+def read_corrections(store: Store, project: str | None = None, disputed: bool = False) -> Corrections:
+    """What people agreed on in a project, or in all. Raises `DataError` when there is nothing, and says what waits.
+
+    With `disputed`, faces on which they contradict each other do not wait for a reviewer.
+    """
     found: list[Correction] = []
     waiting: Counter[str] = Counter()
     for number in _projects(store, project):
         with store.reading(OPERATOR, "export") as work:
             said = records(work, number, Consent.ANNOTATE)
-            agreed = [row for row in said.faces if row["state"] in AGREED]
-            waiting.update(row["state"] for row in said.faces if row["state"] not in AGREED)
+            agreed = [row for row in said.faces if _is_learnt_from(row, disputed)]
+            waiting.update(row["state"] for row in said.faces if not _is_learnt_from(row, disputed))
             landmarks = _landmarks(work, [row["face"] for row in agreed])
         sides = _sides(said.answers)
         found += [_correction(number, row, landmarks[row["face"]], sides) for row in agreed]
@@ -108,6 +111,13 @@ def read_corrections(store: Store, project: str | None = None) -> Corrections:
             "settle what is disputed."
         )
     return corrections
+
+
+def _is_learnt_from(row: Row, disputed: bool) -> bool:
+    """Whether a face's labels are believed; one that was only skipped is disputed as well, and waits."""
+    if row["state"] == ItemState.DISPUTED:
+        return disputed and max(row[f"{code}_n"] or 0 for code in CODES.values()) > 1
+    return row["state"] in AGREED
 
 
 def _listed(waiting: Counter[str]) -> str:

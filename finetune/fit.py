@@ -7,6 +7,7 @@ import logging
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from finetune.annotated_faces import AnnotatedFaces
 from finetune.division import Part
 from finetune.lessons import Lessons, Mixture, StepPlan, as_given, micro_batches, shares, shown, targets_of
 from finetune.preparation import NEW_STATE, OLD_STATE, STATE, Prepared
-from finetune.recalibrate import Calibration, misfit
+from finetune.recalibrate import Fusion, Said, misfit
 from finetune.status import StatusFile
 from finetune.synthetic.correspondence import Correspondence
 from finetune.train_config import TrainConfig
@@ -91,7 +92,7 @@ class Fit:
     ) -> None:
         self.config, self.accelerator, self.folder = config, accelerator, folder
         self.status, self.progress = status, progress
-        self.calibration = Calibration.of(checkpoint.config)
+        self.fusion = Fusion.of(checkpoint.config)
         self.mixture = Mixture(prepared.part(Part.TRAIN), config.sentences_per_face)
         self.held_out = HeldOut(prepared.part(Part.VALIDATION))
         torch.manual_seed(config.seed)  # low-rank changes begin at random
@@ -228,33 +229,12 @@ class Fit:
         self.save()
 
     def validate(self) -> dict[str, Any]:
-        """Loss and F1 on validation people, at the base's calibration and thresholds.
-
-        The loss is the cross-entropy of soft labels, mean over action units; that of the replay's faces counts with the
-        replay's share, so that the best epoch is not one that has forgotten.
-        """
-        logits = self.read()
-        labels = self.held_out.mixture.occurrence.numpy()
-        loss = misfit(logits * self.calibration.scale + self.calibration.bias, np.nan_to_num(labels))
-        loss = np.where(np.isnan(labels), np.nan, loss)
-        corrected, replayed = (loss[list(self.held_out.mixture.rows(k))] for k in (0, 1))
-        weight = self.config.replay_share if len(replayed) else 0.0
-        both = [
-            (1 - weight) * _macro_loss(corrected),
-            weight * _macro_loss(replayed) if len(replayed) else 0.0,
-        ]
-        rows = list(self.held_out.mixture.rows(0))
-        hard = self.held_out.mixture.sets[0].labels
-        f1 = f1_per_au(hard, self.calibration.probabilities(logits[rows]), self.calibration.thresholds)
-        return {
-            "validation_loss": round(float(sum(both)), 6),
-            "f1_macro": none_for_nan(macro(f1)),
-            "f1": {by_number(n).code: none_for_nan(v) for n, v in zip(AU_NUMBERS, f1.tolist(), strict=True)},
-        }
+        """Loss and F1 on validation people, at the base's fusion and thresholds; see `measured`."""
+        return measured(self.read(), self.held_out.mixture.sets, self.fusion, self.config.replay_share)
 
     @torch.no_grad()
     def read(self) -> NDArray[np.float64]:
-        """(n, A) logits of all validation faces in their order, the same on every process."""
+        """(n, A, K) logits of every branch for all validation faces in their order, the same on every process."""
         self.model.eval()
         logits: list[NDArray] = []
         rows: list[NDArray] = []
@@ -263,7 +243,8 @@ class Fit:
             pixels = torch.nn.functional.interpolate(
                 chips, (self.side, self.side), mode="bilinear", antialias=True
             )
-            said = self.model(pixels, batch["landmarks"]).logits.float()
+            branches = self.model(pixels, batch["landmarks"]).branches
+            said = torch.stack([branches[name].logits.float() for name in self.fusion.branches], dim=-1)
             said, row = self.accelerator.gather_for_metrics((said, batch["row"]))
             logits.append(said.cpu().numpy())
             rows.append(row.cpu().numpy())
@@ -307,6 +288,12 @@ class Fit:
                 if name in p.best:
                     parameter.copy_(p.best[name])
 
+    def said(self) -> tuple[Said, Said]:
+        """What is said of validation people, corrected and replayed: they settle fusion and thresholds."""
+        corrected, replayed = self.held_out.mixture.sets
+        new, old = np.split(self.read(), [len(corrected)])
+        return said_of(corrected, new), said_of(replayed, old)
+
     def trained(self) -> VLFAUModel:
         """The network with plain weights, after `run`."""
         merge_low_rank(self.network)
@@ -319,6 +306,33 @@ def learning_rate_factor(step: int, steps: int, warmup_share: float) -> float:
     if step < warm:
         return (step + 1) / warm
     return FALLS_TO + (1 - FALLS_TO) * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def said_of(faces: AnnotatedFaces, logits: NDArray[np.float64]) -> Said:
+    """Branch logits (n, A, K) of faces with their labels and whose they are."""
+    return Said(logits, faces.occurrence.astype(np.float64), faces.faces.groups["group"])
+
+
+def measured(
+    logits: NDArray[np.float64], sets: Sequence[AnnotatedFaces], fusion: Fusion, replay_share: float
+) -> dict[str, Any]:
+    """Loss and F1 of (n, A, K) branch logits on the corrected and the replayed faces of validation people.
+
+    The loss is the cross-entropy of soft labels, mean over action units; that of the replay's faces counts with the
+    replay's share, so that the best epoch is not one that has forgotten. F1 is that of the corrected faces.
+    """
+    labels = np.concatenate([some.occurrence for some in sets])
+    loss = np.where(np.isnan(labels), np.nan, misfit(fusion.logits(logits), np.nan_to_num(labels)))
+    corrected, replayed = np.split(loss, [len(sets[0])])
+    weight = replay_share if len(replayed) else 0.0
+    both = (1 - weight) * _macro_loss(corrected) + (weight * _macro_loss(replayed) if weight else 0.0)
+    said = fusion.probabilities(logits[: len(sets[0])])
+    f1 = f1_per_au(sets[0].labels, said, fusion.thresholds)
+    return {
+        "validation_loss": round(float(both), 6),
+        "f1_macro": none_for_nan(macro(f1)),
+        "f1": {by_number(n).code: none_for_nan(v) for n, v in zip(AU_NUMBERS, f1.tolist(), strict=True)},
+    }
 
 
 def none_for_nan(value: float) -> float | None:

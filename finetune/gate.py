@@ -40,7 +40,14 @@ from vlfau.checkpoint import EMBEDDED, load_checkpoint
 from vlfau.errors import DataError, VLFAUError
 from vlfau.soundness import refuse_unsound
 
-_AS_TRAINED = ("project", "replay", "validation_share", "test_share", "skip_damaged_photos")
+_AS_TRAINED = (
+    "project",
+    "replay",
+    "validation_share",
+    "test_share",
+    "skip_damaged_photos",
+    "learn_disputed",
+)
 """Fields of a run's configuration that say who is on which side."""
 
 

@@ -77,7 +77,7 @@ def prepare(config: TrainConfig, network: VLFAUConfig, folder: Path) -> None:
     """Lay everything ready in `folder`, for `load_prepared`; the store is only read."""
     store = Store(config.store_url, config.store_folder)
     try:
-        corrections = read_corrections(store, config.project)
+        corrections = read_corrections(store, config.project, config.learn_disputed)
         side = stored_side(network)
         replay = _replay(config.replay)
         refuse_full_disk(folder, (len(corrections) + len(replay)) * side * side * 3)
@@ -109,7 +109,7 @@ def refuse_changed(config: TrainConfig, folder: Path) -> None:
     """
     store = Store(config.store_url, config.store_folder)
     try:
-        now = read_corrections(store, config.project).digest
+        now = read_corrections(store, config.project, config.learn_disputed).digest
     finally:
         store.close()
     if now != load_prepared(folder).summary["digest"]:

@@ -23,17 +23,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.utils import find_executable_batch_size, gather_object
 from accelerate.utils.memory import should_reduce_batch_size
 
 from db.store import Store
-from finetune.annotated_faces import AnnotatedFaces
-from finetune.division import Part
 from finetune.errors import OutOfMemory, TrainingError, disk_border
 from finetune.fit import Fit, Progress
+from finetune.fuse import Fuse
 from finetune.preparation import (
     forget_faces,
     lies_ready,
@@ -42,7 +40,7 @@ from finetune.preparation import (
     refuse_changed,
     refuse_full_disk,
 )
-from finetune.recalibrate import Calibration, Said, recalibrated
+from finetune.recalibrate import Fusion, Said, recalibrated
 from finetune.run_folder import (
     publish,
     refuse_existing,
@@ -62,6 +60,8 @@ from vlfau.errors import ModelError, VLFAUError
 
 log = logging.getLogger(__name__)
 
+DEFAULT = Path(__file__).parent / "configs" / "finetune-fusion.json"
+"""What is best for a few hundred corrections; docs/experiments/loop.md says how that was found."""
 CONFIG = "config.json"
 LOGS = "vl-fau"
 """Folder of TensorBoard's files, and name of the project for other trackers."""
@@ -148,15 +148,20 @@ class Run:
 
     # ---- training
 
-    def fit(self) -> Fit:
+    def fit(self) -> Fit | Fuse:
         """Train; on one process, with smaller micro-batches when the device's memory does not suffice."""
         prepared, progress = load_prepared(self.folder), Progress()
         self.accelerator.register_for_checkpointing(progress)
 
-        def attempt(micro_batch: int) -> Fit:
+        def attempt(micro_batch: int) -> Fit | Fuse:
             self.accelerator.free_memory()
             vars(progress).update(vars(Progress()))
             checkpoint = replace(self.base, model=copy.deepcopy(self.base.model))
+            if self.config.train_what == "fusion":
+                checkpoint.model.to(self.accelerator.device)
+                fuse = Fuse(self.config, checkpoint, prepared, self.status, progress, micro_batch)
+                fuse.run()
+                return fuse
             fit = Fit(
                 self.config,
                 self.accelerator,
@@ -179,23 +184,21 @@ class Run:
                 raise
             raise out_of_memory(self.config.micro_batch) from error
 
-    def finish(self, fit: Fit) -> None:
+    def finish(self, fit: Fit | Fuse) -> None:
         """Calibrate, save, measure and publish the version."""
         self.status.update(
             state="saving", message="Calibrating and measuring on people who were not trained on."
         )
-        logits = fit.read()
+        said = fit.said()
         if self.accelerator.is_main_process:
-            self._publish(fit, logits)
+            self._publish(fit, *said)
             forget_faces(self.folder)
         self.accelerator.wait_for_everyone()
 
-    def _publish(self, fit: Fit, logits: np.ndarray) -> None:
+    def _publish(self, fit: Fit | Fuse, corrected: Said, kept: Said) -> None:
         prepared, base = load_prepared(self.folder), self.base
-        corrected, kept = said_of(prepared.part(Part.VALIDATION), logits)
-        new = recalibrated(Calibration.of(base.config), corrected, kept, self.config.replay_share)
         model = fit.trained().cpu()
-        model.set_calibration(new.scale.tolist(), new.bias.tolist(), new.thresholds.tolist())
+        recalibrated(Fusion.of(base.config), corrected, kept, self.config.kept_share).install(model)
         model.config.model_version = self.version
         data = prepared.summary
         model.config.training_data = (
@@ -210,7 +213,7 @@ class Run:
         training = self.training(fit, base) | {"data": data}
         publish(partial, self.out, training, metrics, version_card(saved.config, training, metrics))
 
-    def training(self, fit: Fit, base: Checkpoint) -> dict[str, Any]:
+    def training(self, fit: Fit | Fuse, base: Checkpoint) -> dict[str, Any]:
         """What made the version, as plain JSON types."""
         a = self.accelerator
         device = torch.cuda.get_device_name(a.device) if a.device.type == "cuda" else a.device.type
@@ -312,7 +315,7 @@ def base_checkpoint(config: TrainConfig) -> Checkpoint:
     return checkpoint
 
 
-def largest_that_fits(attempt: Callable[[int], Fit], most: int) -> Fit:
+def largest_that_fits(attempt: Callable[[int], Fit | Fuse], most: int) -> Fit | Fuse:
     """`attempt` with half the faces per pass again and again, until they fit. Raises `OutOfMemory`."""
     size = most
 
@@ -323,21 +326,12 @@ def largest_that_fits(attempt: Callable[[int], Fit], most: int) -> Fit:
         return size
 
     try:
-        fit: Fit = find_executable_batch_size(attempt, most, half)()
+        fit: Fit | Fuse = find_executable_batch_size(attempt, most, half)()
     except RuntimeError as error:
         if size > 0:
             raise
         raise out_of_memory(1) from error
     return fit
-
-
-def said_of(sets: tuple[AnnotatedFaces, AnnotatedFaces], logits: np.ndarray) -> tuple[Said, Said]:
-    """Logits of corrected and of replayed faces, one after the other, with their labels."""
-    first, second = (
-        Said(part, some.occurrence.astype(np.float64), some.faces.groups["group"])
-        for some, part in zip(sets, np.split(logits, [len(sets[0])]), strict=True)
-    )
-    return first, second
 
 
 def out_of_memory(tried: int) -> OutOfMemory:
@@ -353,8 +347,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    default = Path(__file__).parent / "configs" / "finetune-head.json"
-    parser.add_argument("--config", type=Path, default=default, help="JSON file; fields: docs/fine-tuning.md")
+    parser.add_argument("--config", type=Path, default=DEFAULT, help="JSON file; fields: docs/fine-tuning.md")
     parser.add_argument(
         "--out", type=Path, required=True, help="run folder that is to appear; must not exist"
     )

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from vlfau.errors import DataError
 
-TrainWhat = Literal["head", "lora", "all"]
+TrainWhat = Literal["fusion", "head", "lora", "all"]
 Tracker = Literal["tensorboard", "trackio", "none"]
 REPLAY = Path(__file__).resolve().parents[1] / "vlfau" / "checkpoints" / "replay.parquet"
 """The pack that comes with the embedded checkpoint."""
@@ -29,12 +29,16 @@ class TrainConfig:
     """Pack of base examples that are mixed in so that nothing is forgotten; None does without."""
     skip_damaged_photos: bool = False
     """Train without photos that cannot be read; otherwise the run is refused and names them."""
+    learn_disputed: bool = False
+    """Learn from faces on which people contradict each other, too, by what the reliability of each makes likely;
+    otherwise they wait for a reviewer."""
     validation_share: float = 0.2
     """Share of people for early stopping and calibration."""
     test_share: float = 0.25
     """Share of people for the report and the gate; nothing is chosen by them."""
-    train_what: TrainWhat = "head"
-    """`head`: heads and language; `lora`: these and low-rank changes of the stem's linear layers; `all`: everything."""
+    train_what: TrainWhat = "fusion"
+    """`fusion`: no weights, only how branches are fused, calibration and thresholds, which the others settle at the
+    end; `head`: heads and language; `lora`: these and low-rank changes of the stem's linear layers; `all`: all."""
     lora_rank: int = 8
     lora_alpha: int = 16
     """A low-rank change counts alpha / rank times."""
@@ -46,6 +50,8 @@ class TrainConfig:
     """Faces per forward pass; a step is cut into these, which are handed out to the processes."""
     replay_share: float = 0.5
     """Share of a step's faces that comes from the replay pack, 0-0.95."""
+    kept_share: float = 0.3
+    """What the replay's faces count, of 1, when fusion, calibration and thresholds are settled, 0-0.95."""
     learning_rate: float = 3e-4
     stem_learning_rate: float = 5e-5
     """For the stem and the encoders, with `all`; low-rank changes take `learning_rate`."""
@@ -96,7 +102,7 @@ class TrainConfig:
         except (OSError, ValueError) as error:
             raise DataError(
                 f"The configuration cannot be read. {file} gave: {error}. Give a JSON file by --config, such as "
-                "finetune/configs/finetune-head.json."
+                "finetune/configs/finetune-fusion.json."
             ) from error
         known = {field.name for field in fields(cls)}
         strange = sorted(set(values) - known) if isinstance(values, dict) else ["no JSON object"]
@@ -125,6 +131,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("batch", 1, 65_536),
     ("micro_batch", 1, 65_536),
     ("replay_share", 0.0, 0.95),
+    ("kept_share", 0.0, 0.95),
     ("learning_rate", 1e-8, 1.0),
     ("stem_learning_rate", 1e-9, 1.0),
     ("pull", 0.0, 1e3),

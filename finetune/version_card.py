@@ -29,6 +29,11 @@ def version_card(config: VLFAUConfig, training: dict[str, Any], metrics: dict[st
 
 def _beginning(training: dict[str, Any]) -> str:
     config, base = training["config"], training["base"]
+    if config["train_what"] == "fusion":
+        return (
+            f"Made from `{base['version']}` without training weights: how much each branch counts, calibration and "
+            "thresholds were settled anew. The whole recipe: `training.json`."
+        )
     trained = {
         "head": "the heads of the action units and the language",
         "lora": "the heads and the language, and low-rank changes of the stem (merged)",

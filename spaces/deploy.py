@@ -108,7 +108,8 @@ def plan_of(words: argparse.Namespace) -> Plan:
     """The plan that was asked for; raises `DeployError`."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", words.repo):
         raise DeployError(f"This is no name of a Space. Found '{words.repo}'. Give it as ORG/NAME.")
-    variables = {ADMINS: ",".join(words.admin or [words.repo.split("/")[0]])}
+    # only Hugging Face's proxy reaches a Space: what it says of a visitor's address is taken, or all would count as one
+    variables = {ADMINS: ",".join(words.admin or [words.repo.split("/")[0]]), "FORWARDED_ALLOW_IPS": "*"}
     for pair in words.variable:
         name, equals, value = pair.partition("=")
         if not (_KEY.fullmatch(name) and equals):

@@ -34,7 +34,7 @@ from ui.visitor import NotSignedIn, Visitor, visitor
 from vlfau.errors import VLFAUError
 
 TABS = {"training": "Training", "candidate": "New version", "runs": "Runs", "people": "Contributions"}
-TRAIN_WHAT = ("head", "lora", "all")
+TRAIN_WHAT = ("fusion", "head", "lora", "all")
 
 _SIGN_IN = '<p><a class="vt-main" href="./account">Sign in</a></p>'
 _ANNOTATE = '<p><a class="vt-main" href="./annotate">Annotate faces</a></p>'

@@ -33,8 +33,13 @@ def runs_html(past: Sequence[Run], versions: Sequence[Version], standing: Standi
 
 def _run(run: Run, version: Version | None, standing: Standing) -> str:
     took = f", {duration((run.ended_at - run.started_at).total_seconds())}" if run.ended_at else ""
-    what = run.config.get("train_what", "head")
-    trained = {"head": "heads and words", "lora": "low-rank changes", "all": "everything"}.get(what, what)
+    what = run.config.get("train_what", "fusion")
+    trained = {
+        "fusion": "weighing only",
+        "head": "heads and words",
+        "lora": "low-rank changes",
+        "all": "everything",
+    }.get(what, what)
     return (
         f'<li data-state="{run.state}"><div><b>{escape(run.name)}</b> {_decision(run, version, standing)}'
         f"<small>{run.started_at:%Y-%m-%d %H:%M} UTC{took}; {run.corrections:,} agreed faces; "

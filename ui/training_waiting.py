@@ -9,7 +9,11 @@ from db.waiting import UnitWaiting, Waiting
 from vlfau.action_units import by_number
 
 _WHAT = {
-    "head": ("The heads and the words", "Quick, and forgets least: the usual choice."),
+    "fusion": (
+        "How the parts are weighed",
+        "Minutes, and forgets nothing: the usual choice for some hundred corrections.",
+    ),
+    "head": ("The heads and the words", "Also learns the sentences that people wrote."),
     "lora": (
         "Also low-rank changes of the stem",
         "For faces that look different: other cameras, other light.",
@@ -64,7 +68,7 @@ def _unit(unit: UnitWaiting, new: UnitWaiting, most: int) -> str:
 def start_html(projects: Sequence[str]) -> str:
     """For admins: what to train, on which project's corrections, and why."""
     choices = "".join(
-        f'<label><input type="radio" name="what" value="{value}"{" checked" if value == "head" else ""}> '
+        f'<label><input type="radio" name="what" value="{value}"{" checked" if value == "fusion" else ""}> '
         f"<span><b>{title}</b><small>{about}</small></span></label>"
         for value, (title, about) in _WHAT.items()
     )

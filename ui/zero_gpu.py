@@ -8,6 +8,7 @@ declared, because a visitor is refused when more is declared than they have left
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,9 +35,8 @@ def with_gpu(function: Function) -> Function:
     """Mark what needs a GPU; Hugging Face's package has to come before torch, and is on such a Space only."""
     if not is_there():
         return function
-    import spaces  # not ours, which is never uploaded
-
-    marked: Function = spaces.GPU(function, duration=declared_s)  # type: ignore[attr-defined]
+    # by its name, because the room `spaces` of this repository, which is never uploaded, is called the same
+    marked: Function = import_module("spaces").GPU(function, duration=declared_s)
     return marked
 
 

@@ -49,8 +49,10 @@ class Lab:
         store = Store.open(folder=self.folder)
         store.random = random.Random(self.seed)
         if not list_projects(store, OPERATOR):
-            shares = dict.fromkeys(("random_share", "blind_share", "gold_share"), 0.0)
-            add_project(store, OPERATOR, ProjectSettings(PROJECT, self.answers_wanted, **shares))
+            settings = ProjectSettings(
+                PROJECT, self.answers_wanted, random_share=0, blind_share=0, gold_share=0
+            )
+            add_project(store, OPERATOR, settings)
         return store
 
     @property
@@ -68,7 +70,9 @@ class Lab:
             for row in missing:
                 who = f"person-{domain.person[row]}"
                 photo = domain.photos[row]
-                (item,) = keep_photo(store, OPERATOR, project, photo, [said[row]], Consent.PUBLISH, who, PROJECT)
+                (item,) = keep_photo(
+                    store, OPERATOR, project, photo, [said[row]], Consent.PUBLISH, who, PROJECT
+                )
                 known[item] = row
         (self.folder / ROWS).write_text(json.dumps(known), "utf-8")
 
@@ -106,7 +110,9 @@ class Lab:
         with closing(self.open()) as store:
             (project,) = list_projects(store, OPERATOR)
             by_pseudonym = {r.pseudonym: r.informedness for r in measure(store, OPERATOR, project).annotators}
-            return {name: by_pseudonym.get(sign_in(store, name).pseudonym, float("nan")) for name in self.crew}
+            return {
+                name: by_pseudonym.get(sign_in(store, name).pseudonym, float("nan")) for name in self.crew
+            }
 
 
 def refuse_too_few(available: int, wanted: int) -> None:

@@ -16,27 +16,29 @@ _NEAR_SPREAD = 0.25
 
 @dataclass(frozen=True)
 class Camera:
-    """How a photo is taken; every value at its neutral one (0, 0, 1, 0, ...) leaves the picture as it is."""
+    """How a photo is taken; the defaults are the domain's camera."""
 
-    near: float = 0.5
+    near: float = 1.0
     """How much larger the middle of the face is than its rim, as a lens at arm's length shows it; 0 none."""
-    low: float = -0.35
+    low: float = -0.45
     """Keystone: below 0 the chin is nearer to the lens than the brow, above 0 the other way round."""
     infrared: bool = True
     """Grey, from the red channel: in near infrared skin is bright and even."""
-    light: float = 0.75
+    light: float = 0.85
     """Brightness in the middle, of 1."""
     falloff: float = 0.5
     """Share of the light that is lost towards the rim: the lamp is small and near."""
-    noise: float = 0.02
+    noise: float = 0.01
     """Standard deviation of the sensor's noise, of 1."""
-    side_px: int = 140
+    side_px: int = 160
     """Side of the photo, of which the face takes about six tenths."""
-    jpeg_quality: int = 70
+    jpeg_quality: int = 80
 
     def photo(self, picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         """(S, S, 3) RGB -> (side_px, side_px, 3) RGB."""
-        seen = cv2.remap(picture, *self._rays(len(picture)), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = cv2.remap(
+            picture, *self._rays(len(picture)), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         seen = cv2.resize(seen, (self.side_px, self.side_px), interpolation=cv2.INTER_AREA)
         light = seen.astype(np.float32) / 255
         if self.infrared:
@@ -55,10 +57,15 @@ class Camera:
         swell = 1 + self.near * np.exp(-(x**2 + (y - _MIDDLE_Y) ** 2) / _NEAR_SPREAD)
         x, y = x / swell, _MIDDLE_Y + (y - _MIDDLE_Y) / swell
         depth = 1 + self.low * y
-        return tuple(((v / depth + 1) / 2 * side - 0.5).astype(np.float32) for v in (x, y))  # type: ignore[return-value]
+        source_x, source_y = (((v / depth + 1) / 2 * side - 0.5).astype(np.float32) for v in (x, y))
+        return source_x, source_y
 
     def _lamp(self) -> NDArray[np.float32]:
         at = (np.arange(self.side_px) + 0.5) / self.side_px * 2 - 1
         x, y = np.meshgrid(at, at)
         share = 1 - self.falloff * (1 - np.exp(-(x**2 + y**2) / 1.2))
         return np.asarray(self.light * share, np.float32)
+
+
+DAYLIGHT = Camera(near=0, low=0, infrared=False, light=1, falloff=0, noise=0, jpeg_quality=95)
+"""The pictures as they are: what the same people cost the base without the night camera."""

@@ -65,10 +65,10 @@ def photograph(pictures: Pictures, camera: Camera, finder: Callable[[], FaceFind
         eyes = finder()
         found = [faces[0] if (faces := eyes.find(photo)) else None for photo in photos]
         _keep(kept, found)
-    rows, faces = _kept(kept)
+    rows, known = _kept(kept)
     return Domain(
         tuple(photos[row] for row in rows.tolist()),
-        faces,
+        known,
         pictures.intensity[rows],
         pictures.person[rows],
         len(pictures) - len(rows),

@@ -148,6 +148,8 @@ def write_replay(path: Path, persons: int = 6, each: int = 4) -> Path:
 
 def tiny(store: Path, base: Path, replay: Path | None, **changes) -> TrainConfig:
     """A run of a few steps."""
-    values = dict(epochs=2, batch=8, micro_batch=4, learning_rate=3e-3, save_every=1, tracker="none")
+    values = dict(
+        train_what="head", epochs=2, batch=8, micro_batch=4, learning_rate=3e-3, save_every=1, tracker="none"
+    )
     where = dict(store_folder=str(store), base=str(base), replay=replay and str(replay))
     return TrainConfig(**(where | values | changes))

@@ -128,7 +128,8 @@ def test_a_space_is_put_in_place_and_brought_up_to_date(hub, tmp_path):
         path: file.read_bytes() for path, file in space_files().items()
     } | {".gitattributes": b""}
     assert (found.private, len(found.commits)) == (True, 2)
-    assert found.space["variables"] == {"VLFAU_ADMINS": "ann", "VLFAU_BACKUP_REPO": "org/backup"}
+    asked = {"VLFAU_ADMINS": "ann", "VLFAU_BACKUP_REPO": "org/backup"}
+    assert found.space["variables"] == asked | {"FORWARDED_ALLOW_IPS": "*"}
     assert found.space["secrets"]["VLFAU_BACKUP_TOKEN"] == "hf_hidden"
     assert found.space["volumes"] == [{"type": "bucket", "source": "org/kept", "mountPath": "/data"}]
     assert found.space["hardware"] == "t4-small"

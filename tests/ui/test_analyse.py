@@ -11,7 +11,6 @@ import pytest
 
 from ui import about, analyse
 from ui.analyse import Analysis, examples
-from vlfau.records import columns
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,18 +77,6 @@ def test_only_examples_are_examples(analysis, name):
         analysis.show_example(event(name=name))
 
 
-def test_the_endpoint_gives_one_record_per_face(analysis, uploaded):
-    records = analysis.analyse({"path": uploaded("group"), "orig_name": "group.jpg"}, words=False)
-    assert [record["face"] for record in records] == [0, 1, 2, 3, 4]
-    assert all(tuple(record) == columns(words=False) for record in records)
-
-
-def test_the_endpoint_says_when_there_is_no_face(analysis, uploaded):
-    (record,) = analysis.analyse({"path": uploaded("no-face")})
-    assert (record["success"], record["AU12_p"]) == (0, None)
-    assert "No face was found" in record["error"]
-
-
 def test_the_notice_says_what_it_must():
     for words in (
         "not feelings",
@@ -101,15 +88,15 @@ def test_the_notice_says_what_it_must():
         assert words in analyse.NOTICE
 
 
-def test_only_the_endpoint_is_public(predictor, store):
+def test_nothing_of_the_page_is_public(predictor, store):
     page = built(analyse.build, lambda: predictor, store)
-    assert [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"] == ["analyse"]
+    assert [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"] == []
 
 
 def test_heavy_events_share_one_bounded_queue(predictor, store):
     page = built(analyse.build, lambda: predictor, store)
     heavy = [fn for fn in page.fns.values() if fn.concurrency_id == "predictor"]
-    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "read", "keep", "analyse"]
+    assert [fn.name for fn in heavy] == ["show_upload", "show_example", "read", "keep"]
     assert {fn.concurrency_limit for fn in heavy} == {2}
 
 

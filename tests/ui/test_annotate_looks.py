@@ -72,6 +72,22 @@ def test_evidence_looks_as_on_the_analyse_page(visit):
         seen.page.locator(".va-evidence").click()
 
 
+def test_evidence_is_not_asked_for_while_the_model_is_hidden(visit):
+    seen = visit("Ada").keys("m")
+    expect(seen.page.locator(".va-evidence")).to_be_hidden()
+    seen.go_to(12).keys("p").submit()
+    seen.page.wait_for_function("() => document.querySelector('.va-chip').complete")
+    address = f"{seen.app.url}faces/{seen.item()}/evidence.png"
+    seen.keys("e").go_to(4)
+    expect(seen.page.locator(".va-canvas")).to_have_class("va-canvas")
+    assert address not in seen.asked
+    seen.keys("m")
+    expect(seen.page.locator(".va-canvas")).to_have_class("va-canvas va-lit")
+    assert address in seen.asked
+    seen.keys("e")
+    expect(seen.page.locator(".va-canvas")).to_have_class("va-canvas")
+
+
 @every_look
 def test_guidelines_are_one_click_away(visit, width):
     seen = visit("Bob", width=width)

@@ -58,3 +58,51 @@ def test_a_file_outside_the_upload_folder_is_neither_read_nor_removed(folder, tm
 def test_nothing_sent(upload):
     with pytest.raises(ImageError, match="There is no photo"):
         take_upload(upload)
+
+
+@pytest.fixture
+def put_bytes(folder):
+    """Put bytes where Gradio puts an upload."""
+
+    def put(name, data):
+        place = folder / "4567cdef"
+        place.mkdir(parents=True)
+        (place / name).write_bytes(data)
+        return str(place / name)
+
+    return put
+
+
+def test_what_hides_behind_or_inside_a_photo_is_not_kept(put_bytes, photos, store):
+    """A photo that is a page, an archive and notes at the same time: only its pixels are stored."""
+    data = photos["face"].read_bytes()
+    comment = b"\xff\xfe" + (2 + 25).to_bytes(2, "big") + b"<script>alert(1)</script>"
+    hostile = data[:2] + comment + data[2:] + b"<script>alert(2)</script>PK\x03\x04 an archive"
+    _, image = take_upload({"path": put_bytes("face.html.jpg", hostile)})
+    sha256, _ = store.images.add(image)
+    kept = store.images.data(sha256)
+    assert kept.startswith(b"\x89PNG")
+    assert b"script" not in kept
+    assert b"archive" not in kept
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><image href='http://169.254.169.254/'/></svg>",
+        b"GIF89a\x01\x00\x01\x00\x80\x00\x00" + b"\0" * 40,
+        b"PK\x03\x04" + b"\0" * 60,
+        b"http://169.254.169.254/latest/meta-data",
+    ],
+    ids=["svg", "gif", "zip", "address"],
+)
+def test_what_is_no_photo_is_refused_whatever_its_name_says(put_bytes, folder, data):
+    with pytest.raises(ImageError, match="not a photo"):
+        take_upload({"path": put_bytes("face.jpg", data), "url": "http://169.254.169.254/"})
+    assert list(folder.iterdir()) == []
+
+
+def test_an_address_instead_of_a_file_is_not_fetched(folder):
+    folder.mkdir()
+    with pytest.raises(ImageError, match="not an uploaded photo"):
+        take_upload({"path": "http://169.254.169.254/latest/meta-data"})

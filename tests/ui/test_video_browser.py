@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, Visit
 from tests.vlfau.clips import write_clip
+from ui import video
 from ui.analyse import EXAMPLES
 from vlfau.images import read_image
 
@@ -194,6 +196,26 @@ def test_a_stop_keeps_what_was_read_and_another_video_begins_anew(visit, app, cl
     expect(seen.page.get_by_role("button", name="Choose a video")).to_be_visible()
     seen.send(clip).finished()
     expect(seen.page.locator(".vv-progress [role=status]")).to_contain_text("Read 75 pictures")
+
+
+def open_videos(app):
+    """Files of videos that the application holds open, though they are gone from the disk."""
+    links = Path(f"/proc/{app.process.pid}/fd").iterdir()
+    return [link for link in links if ".video" in str(link.readlink() if link.is_symlink() else "")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_who_closes_the_page_is_not_read_for_any_more(visit, app, clip):
+    seen = visit()
+    seen.page.locator("[name=vv-closely][value=all]").check()
+    seen.send(clip).page.get_by_text("2 faces. Choose one:").wait_for()
+    assert len(open_videos(app)) == 1
+    assert uploads(app) == []
+    seen.page.close()
+    patience = time.monotonic() + video.IDLE_S / 2
+    while open_videos(app) and time.monotonic() < patience:
+        time.sleep(0.2)
+    assert open_videos(app) == []
 
 
 def test_a_broken_file_is_a_message_and_the_next_video_works(visit, app, clip, tmp_path):

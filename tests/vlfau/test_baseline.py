@@ -111,7 +111,11 @@ def test_a_neutral_photo_is_subtracted(tiny_checkpoint, tmp_path, capsys):
 def test_the_calmest_pictures_of_a_video_are_subtracted(tiny_checkpoint, tmp_path, clip, ending):
     out = tmp_path / f"out.{ending}"
     assert predict(tiny_checkpoint, clip, "--out", out, "--baseline", "auto") == 0
-    rows = pq.read_table(out).to_pylist() if ending == "parquet" else list(csv.DictReader(out.read_text().splitlines()))
+    rows = (
+        pq.read_table(out).to_pylist()
+        if ending == "parquet"
+        else list(csv.DictReader(out.read_text().splitlines()))
+    )
     seen = [row for row in rows if row["success"] in (1, "1")]
     assert len(seen) == 12
     rest = {round(float(row["AU12_p"]) - float(row["AU12_p_diff"]), 3) for row in seen}
