@@ -109,7 +109,7 @@ def votes(answers: Iterable[Answer]) -> dict[int, tuple[int, int]]:
 
 def votes_on(work: Work, item_id: int) -> dict[int, tuple[int, int]]:
     """The same of what is said of an item, counted by the database."""
-    return {row[0]: (row[1], row[2]) for row in work.plain(_VOTES, {"item": item_id})}
+    return {row[0]: (row[1], row[2]) for row in work.plain(_VOTES, {"item": item_id}, flush=False)}
 
 
 def prediction_of(work: Work, item: Item) -> Prediction | None:
@@ -123,5 +123,5 @@ def prediction_of(work: Work, item: Item) -> Prediction | None:
 
 def predicted_units(work: Work, prediction_id: int) -> tuple[PredictedUnit, ...]:
     """What a prediction says, in the table's order."""
-    rows = work.plain(_PREDICTED, {"prediction": prediction_id})
+    rows = work.plain(_PREDICTED, {"prediction": prediction_id}, flush=False)
     return tuple(PredictedUnit(*row) for row in rows)

@@ -86,23 +86,20 @@ def locked_item(work: Work, item_id: int) -> Item:
 
 
 def take(work: Work, item: Item, chosen_by: ChosenBy) -> Lease:
-    """Hand an item to the actor."""
-    work.flush()  # a lease that ended must be out of the way: the database allows one at a time
+    """Hand an item to the actor. What comes back is to be read; the session does not know it."""
     project = work.get_one(Project, item.project_id)
-    lease = Lease(
-        item_id=item.id,
-        project_id=item.project_id,
-        annotator_id=work.annotator_id,
-        chosen_by=chosen_by,
-        leased_at=work.now,
-        expires_at=work.now + timedelta(minutes=project.lease_minutes),
-        ended_at=None,
-        outcome=None,
-    )
+    columns = {
+        "item_id": item.id,
+        "project_id": item.project_id,
+        "annotator_id": work.annotator_id,
+        "chosen_by": chosen_by,
+        "leased_at": work.now,
+        "expires_at": work.now + timedelta(minutes=project.lease_minutes),
+        "ended_at": None,
+        "outcome": None,
+    }
     item.held += 1
-    work.add(lease)
-    work.flush()
-    return lease
+    return Lease(id=work.write_row(Lease, columns), **columns)
 
 
 def renew(work: Work, lease: Lease) -> None:

@@ -28,7 +28,7 @@ def save_draft(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int
         renew(work, held.lease)
         if held.last is not None and _same(answers_of(work, [held.last])[held.last.id], answer):
             return held.last.id
-        return _append(work, held, answer, Status.DRAFT).id
+        return _append(work, held, answer, Status.DRAFT)
 
 
 def submit(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
@@ -48,7 +48,7 @@ def submit(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
         held.item.answers += 1
         _count(work, held.item, 1)
         refresh(work, held.item)
-        return response.id
+        return response
 
 
 def skip(store: Store, actor: Actor, lease_id: int, reason: str) -> int:
@@ -60,7 +60,7 @@ def skip(store: Store, actor: Actor, lease_id: int, reason: str) -> int:
         end(work, held.lease, Outcome.SKIPPED)
         held.item.skips += 1
         refresh(work, held.item)
-        return response.id
+        return response
 
 
 def undo(store: Store, actor: Actor, project_id: int) -> Task:
@@ -124,28 +124,27 @@ def refresh(work: Work, item: Item) -> None:
         item.priority = priority(predicted_units(work, item.prediction_id), counts, weights)
 
 
-def _append(work: Work, held: InHand, answer: Answer, status: Status, reason: str | None = None) -> Response:
-    """One more row of this person's chain."""
+def _append(work: Work, held: InHand, answer: Answer, status: Status, reason: str | None = None) -> int:
+    """One more row of this person's chain; returns its id."""
     item, last = held.item, held.last
-    response = Response(
-        item_id=item.id,
-        project_id=item.project_id,
-        annotator_id=work.annotator_id,
-        supersedes=last and last.id,
-        status=status,
-        prediction_id=item.prediction_id,
-        blind=item.blind or answer.blind,
+    columns = {
+        "item_id": item.id,
+        "project_id": item.project_id,
+        "annotator_id": work.annotator_id,
+        "supersedes": last and last.id,
+        "status": status,
+        "prediction_id": item.prediction_id,
+        "blind": item.blind or answer.blind,
         # coming back to a face does not change how it was drawn from the pool
-        chosen_by=last.chosen_by if last else held.lease.chosen_by,
-        seconds=answer.seconds,
-        guideline_version=project_row(work, item.project_id).guideline_version,
-        description=answer.description,
-        reason=reason,
-        at=work.now,
-    )
-    work.add(response)
-    work.flush()
-    work.write_rows(AnswerRow, [{"response_id": response.id} | unit for unit in unit_columns(answer)])
+        "chosen_by": last.chosen_by if last else held.lease.chosen_by,
+        "seconds": answer.seconds,
+        "guideline_version": project_row(work, item.project_id).guideline_version,
+        "description": answer.description,
+        "reason": reason,
+        "at": work.now,
+    }
+    response = work.write_row(Response, columns)
+    work.write_rows(AnswerRow, [{"response_id": response} | unit for unit in unit_columns(answer)])
     return response
 
 

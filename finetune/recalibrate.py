@@ -1,8 +1,8 @@
 """How branches are fused, calibration and thresholds after fine-tuning, leaning on what the base had.
 
 A few dozen faces cannot settle 22 action units from nothing. So the weight of each branch and the bias have a prior
-around the base's (Platt 1999 with one scale per branch), and a threshold moves by expected F1, in which labels count
-half and what the calibrated network expects the other half. Letters: n faces, A action units, K branches.
+around the base's (Platt 1999 with one scale per branch), and a threshold moves by expected F1, in which labels count a
+quarter and what the calibrated network expects the rest. Letters: n faces, A action units, K branches.
 """
 
 import math
@@ -24,7 +24,7 @@ BIAS_SD = 1.0
 """Prior standard deviation of the bias around the base's, in logits."""
 BOUNDARY_EXAMPLES = 1.0
 """Examples of the rarer class at which a decision boundary goes half the way from the base's to the best."""
-LABELS_COUNT = 0.5
+LABELS_COUNT = 0.25
 """Share of the labels in expected F1; the rest is what the calibrated network expects, which varies far less."""
 LOWEST, HIGHEST = 0.01, 0.99
 """Bounds of a threshold."""

@@ -27,11 +27,16 @@ def gain(found: Sequence[float | None]) -> str:
     if value is None:
         return _NONE
     if low is None or high is None:
-        return f'<span class="vt-gain">{value:+.2f}</span>'
+        return f'<span class="vt-gain">{_signed(value)}</span>'
     kind = "up" if low > 0 else "down" if high < 0 else "open"
     said = {"up": "better", "down": "worse", "open": "may be chance"}[kind]
-    interval = f"<small>{low:+.2f} to {high:+.2f}, {said}</small>"
-    return f'<span class="vt-gain" data-kind="{kind}"><b>{value:+.2f}</b> {interval}</span>'
+    interval = f"<small>{_signed(low)} to {_signed(high)}, {said}</small>"
+    return f'<span class="vt-gain" data-kind="{kind}"><b>{_signed(value)}</b> {interval}</span>'
+
+
+def _signed(value: float) -> str:
+    """`+0.06`; what is too small to be shown has no minus."""
+    return f"{value:+.2f}".replace("-0.00", "+0.00")
 
 
 def duel(pair: Mapping[str, Sequence[float | None]]) -> str:
@@ -112,7 +117,7 @@ def _epochs(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _spark(code: str, name: str, line: Sequence[Point], last: float) -> str:
-    change = f"<small>{line[-1][1] - line[0][1]:+.2f}</small>" if len(line) > 1 else "<small></small>"
+    change = f"<small>{_signed(line[-1][1] - line[0][1])}</small>" if len(line) > 1 else "<small></small>"
     points = " ".join(
         f"{2 + x / last * (_SPARK_WIDTH - 6):.1f},{2 + (1 - y) * (_SPARK_HEIGHT - 4):.1f}" for x, y in line
     )

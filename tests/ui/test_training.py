@@ -329,6 +329,7 @@ class TestFigures:
         assert "worse" in gain([-0.1, -0.15, -0.05])
         assert "may be chance" in gain([0.1, -0.05, 0.25])
         assert "+0.10" in gain([0.1, None, None])
+        assert "-0.00" not in gain([-0.001, -0.1, 0.1])
 
     def test_intervals_stay_on_the_scale(self):
         html = duel({"champion": [0.0, -0.1, 0.2], "candidate": [None, None, None]})
