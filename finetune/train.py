@@ -198,7 +198,7 @@ class Run:
     def _publish(self, fit: Fit | Fuse, corrected: Said, kept: Said) -> None:
         prepared, base = load_prepared(self.folder), self.base
         model = fit.trained().cpu()
-        recalibrated(Fusion.of(base.config), corrected, kept, self.config.replay_share).install(model)
+        recalibrated(Fusion.of(base.config), corrected, kept, self.config.kept_share).install(model)
         model.config.model_version = self.version
         data = prepared.summary
         model.config.training_data = (

@@ -49,7 +49,9 @@ class TrainConfig:
     micro_batch: int = 16
     """Faces per forward pass; a step is cut into these, which are handed out to the processes."""
     replay_share: float = 0.5
-    """Share of a step's faces that comes from the replay pack, and what its faces count in fusion, 0-0.95."""
+    """Share of a step's faces that comes from the replay pack, 0-0.95."""
+    kept_share: float = 0.7
+    """What the replay's faces count, of 1, when fusion, calibration and thresholds are settled, 0-0.95."""
     learning_rate: float = 3e-4
     stem_learning_rate: float = 5e-5
     """For the stem and the encoders, with `all`; low-rank changes take `learning_rate`."""
@@ -129,6 +131,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("batch", 1, 65_536),
     ("micro_batch", 1, 65_536),
     ("replay_share", 0.0, 0.95),
+    ("kept_share", 0.0, 0.95),
     ("learning_rate", 1e-8, 1.0),
     ("stem_learning_rate", 1e-9, 1.0),
     ("pull", 0.0, 1e3),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import gradio as gr
 import numpy as np
+from gradio.events import api as endpoint
 from numpy.typing import NDArray
 
 from db.roles import OPERATOR
@@ -215,10 +216,10 @@ def seen_at(
 def build(predictor: Callable[[], "Predictor"], store: Store) -> None:
     """Put the endpoints into the Blocks around this call."""
     api = Api(predictor, store)
-    gr.api(api.predict, api_name="predict", **QUEUE)
-    gr.api(api.explain, api_name="explain", **QUEUE)
-    gr.api(api.list_action_units, api_name="list_action_units", queue=False)
-    gr.api(api.export_public_stats, api_name="export_public_stats", queue=False)
+    endpoint(api.predict, api_name="predict", **QUEUE)
+    endpoint(api.explain, api_name="explain", **QUEUE)
+    endpoint(api.list_action_units, api_name="list_action_units", queue=False)
+    endpoint(api.export_public_stats, api_name="export_public_stats", queue=False)
 
 
 def mcp_is_there() -> bool:

@@ -140,7 +140,7 @@ class HuggingFace:
 
 
 def _asked(method: str, url: str, **what: Any) -> dict[str, Any]:
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import get_session
 
     try:
         answer = get_session().request(method, url, timeout=_PATIENCE_S, **what)

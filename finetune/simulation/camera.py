@@ -1,4 +1,4 @@
-"""The camera of the simulated domain: a night camera, held near and low, that nobody had when the base was trained."""
+"""The camera of the simulated domain: a night camera, held near and high, unlike any that the base knows."""
 
 import io
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Camera:
 
     near: float = 1.0
     """How much larger the middle of the face is than its rim, as a lens at arm's length shows it; 0 none."""
-    low: float = -0.45
-    """Keystone: below 0 the chin is nearer to the lens than the brow, above 0 the other way round."""
+    high: float = 0.45
+    """Keystone: above 0 the brow is nearer to the lens than the chin, below 0 the other way round."""
     infrared: bool = True
     """Grey, from the red channel: in near infrared skin is bright and even."""
     light: float = 0.85
@@ -56,7 +56,7 @@ class Camera:
         x, y = np.meshgrid(at, at)
         swell = 1 + self.near * np.exp(-(x**2 + (y - _MIDDLE_Y) ** 2) / _NEAR_SPREAD)
         x, y = x / swell, _MIDDLE_Y + (y - _MIDDLE_Y) / swell
-        depth = 1 + self.low * y
+        depth = 1 - self.high * y
         source_x, source_y = (((v / depth + 1) / 2 * side - 0.5).astype(np.float32) for v in (x, y))
         return source_x, source_y
 
@@ -67,5 +67,5 @@ class Camera:
         return np.asarray(self.light * share, np.float32)
 
 
-DAYLIGHT = Camera(near=0, low=0, infrared=False, light=1, falloff=0, noise=0, jpeg_quality=95)
+DAYLIGHT = Camera(near=0, high=0, infrared=False, light=1, falloff=0, noise=0, jpeg_quality=95)
 """The pictures as they are: what the same people cost the base without the night camera."""

@@ -71,8 +71,8 @@ class Plan:
     def conditions(self) -> list["Condition"]:
         return [
             Condition(seed, order, count, replay)
-            for seed in self.seeds
             for order in self.orders
+            for seed in self.seeds
             for count in sorted(self.corrections)
             for replay in self.replays
         ]

@@ -1,10 +1,10 @@
 """The people of the simulated domain: `python -m finetune.simulation.pictures --data DIR --renders DIR` writes them.
 
 Renders of synthetic persons of the `dev` split, whom no checkpoint learnt from, in a small Parquet file that comes with
-the program. The domain is a lab in which people pose several movements at once, seen from slightly below. Some of the
-persons are among the test persons of the replay pack; the simulation leaves those out there. A row is one picture:
-`picture` (a JPEG, RGB, square), `intensity` (2 x A float16, the person's left then right, flat, 0-5, NaN unknown),
-`person`.
+the program. The domain is a lab in which people pose several movements at once, their heads a little raised to a camera
+held high. Some of the persons are among the test persons of the replay pack; the simulation leaves those out there. A
+row is one picture: `picture` (a JPEG, RGB, square), `intensity` (2 x A float16, the person's left then right, flat,
+0-5, NaN unknown), `person`.
 """
 
 import argparse
@@ -35,8 +35,8 @@ JPEG_QUALITY = 88
 PERSONS = 120
 PICTURES_EACH = 7
 SEED = 505
-FROM_BELOW_RAD = -0.14
-"""Added to the pitch of every head: the camera stands low."""
+RAISED_RAD = -0.14
+"""Added to the pitch of every head: people look up to a camera that is held high."""
 _DRAWN_PX = 224
 _BATCH = 8
 
@@ -136,7 +136,7 @@ def _shoot(
     intensity = sample_intensities(rng, len(subjects), posed)
     style = np.stack([skin_style(name, SEED, CREASE_STYLES) for name in names])
     scene = sample_scene(rng, studio.rig, persons.rotation.numpy(), intensity, style)
-    turn = scene.turn * torch.tensor([0.5, 0.5, 0.5]) + torch.tensor([FROM_BELOW_RAD, 0.0, 0.0])
+    turn = scene.turn * torch.tensor([0.5, 0.5, 0.5]) + torch.tensor([RAISED_RAD, 0.0, 0.0])
     rendering = render(studio.rig, persons, replace(scene, turn=turn), _DRAWN_PX)
     label = measured_intensity(intensity, rendering.lip_gap_cm.numpy())
     found = []

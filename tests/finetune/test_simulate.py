@@ -16,12 +16,12 @@ from tests.finetune import training_lab
 from vlfau.errors import DataError
 
 TINY = Plan(
-    corrections=(8, 14),
+    corrections=(10,),
     seeds=(1,),
     orders=("uncertainty", "random"),
     replays=(True,),
     held_out_people=3,
-    answers_wanted=3,
+    answers_wanted=5,
     careful=3,
     train=TrainConfig(train_what="fusion", learn_disputed=True, tracker="none"),
 )
@@ -58,7 +58,7 @@ def test_every_condition_leaves_a_line_that_says_what_happened(experiment, lines
         assert domain["people"] == TINY.held_out_people
         assert domain["gain"][0] == pytest.approx(domain["candidate"][0] - domain["champion"][0], abs=2e-4)
         assert line["base_set"]["faces"] == len(experiment.base_set)
-        assert sum(line["trained_on"].values()) <= line["corrections"] + 7  # two more may end at once
+        assert 0 < sum(line["trained_on"].values()) <= line["corrections"]
         assert (line["gate"] is not None) == (line["order"] == "uncertainty")
     assert lines[0]["gate"]["refused"], "three people are too few to promote anything"
 
@@ -75,7 +75,7 @@ def test_who_is_measured_on_is_in_no_store_and_not_in_the_replay(experiment, lin
 
 
 def test_the_store_finds_out_who_clicks_at_random(lines):
-    weights = lines[1]["weights"]
+    weights = lines[0]["weights"]
     careful = [weight for name, weight in weights.items() if name.startswith("careful")]
     assert min(careful) > 0.5
     assert weights["spammer"] < 0.25
@@ -90,7 +90,7 @@ def test_what_is_done_is_not_done_again(experiment, lines):
 
 def test_the_report_has_a_row_a_line_and_a_curve(experiment, lines):
     found = summary(lines)
-    assert found["corrections"] == 14
+    assert found["corrections"] == 10
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert "macro F1 on held-out people" in told(found)
     write_report(experiment.folder, lines, found)

@@ -103,6 +103,19 @@ def test_the_stem_learns_when_told_and_the_version_has_plain_weights(config, ben
     assert not torch.equal(before[query], after[query])
 
 
+def test_fusion_trains_no_weight_and_settles_what_counts(config, bench, tmp_path):
+    out = train(config.changed(train_what="fusion"), tmp_path / "fused")
+    assert_same(weights(out), weights(bench / "base"))
+    before, after = (load_checkpoint(folder).config for folder in (bench / "base", out))
+    twelve = list(before.au_numbers).index(12)
+    assert after.calibration_bias[twelve] != before.calibration_bias[twelve]
+    assert after.shares("texture")[twelve] != before.shares("texture")[twelve]
+    assert read_status(working_folder(out)).state == "finished"
+    assert "without training weights" in (out / "README.md").read_text()
+    again = train(config.changed(train_what="fusion"), tmp_path / "again")
+    assert load_checkpoint(again).config.thresholds == after.thresholds
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -15,12 +15,14 @@ from db.projects import change_project, list_projects
 from db.roles import OPERATOR
 from db.store import Store
 from db.values import Answer, UnitAnswer
+from finetune.corrections import read_corrections
 from finetune.single_flight import FILE as LOCK
 from finetune.single_flight import holder_of, single_flight
 from finetune.status import read_status
-from finetune.train import main
+from finetune.train import main, train
 from tests.finetune import training_lab
 from tests.finetune.training_lab import answer_all, fill, keep, new_store, picture, smile, tiny
+from vlfau.action_units import AU_NUMBERS
 from vlfau.model import VLFAUModel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +80,22 @@ def test_with_disputed_faces_only(empty, refused):
     for name, says in (("ann", True), ("ben", False)):
         answer_all(store, project, lambda item, says=says: smile(says), name)
     assert "3 disputed that wait" in refused(config)
+
+
+def test_disputed_faces_are_learnt_from_when_told(empty, tmp_path):
+    store, project, config = empty
+    change_project(store, OPERATOR, project, answers_wanted=3)
+    smiles = {}
+    for person in range(8):
+        image = picture(person, person % 2 == 0, person)
+        smiles[keep(store, project, image, f"code-{person}")] = person % 2 == 0
+    for name, errs in (("ann", False), ("ben", False), ("eve", True)):
+        answer_all(store, project, lambda item, errs=errs: smile(smiles[item] != errs), name)
+    read = read_corrections(store, disputed=True)
+    twelve = read.column("occurrence")[:, AU_NUMBERS.index(12)]
+    assert [bool(label > 0.5) for label in twelve] == [person % 2 == 0 for person in range(8)]
+    out = train(config.changed(learn_disputed=True, train_what="fusion"), tmp_path / "run")
+    assert json.loads((out / "training.json").read_text())["data"]["waiting"] == {}
 
 
 def test_of_one_person_only(empty, refused):

@@ -39,8 +39,14 @@ def sent(clip, tmp_path):
     return folder / "sent.video"
 
 
+@pytest.fixture(autouse=True)
+def one_turn(monkeypatch):
+    """However slow the machine is, the whole clip is one turn."""
+    monkeypatch.setattr(video_job, "CHUNK_S", 3600.0)
+
+
 @pytest.fixture
-def turns(monkeypatch):
+def turns(one_turn, monkeypatch):
     """Every turn ends after the first batch."""
     monkeypatch.setattr(video_job, "CHUNK_S", 0.0)
 
