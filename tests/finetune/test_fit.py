@@ -63,14 +63,15 @@ def test_the_base_stays_when_nothing_is_better(fit, bench, monkeypatch):
 
 def test_validation_reads_every_face_once_in_order(fit):
     logits = fit.read()
-    assert logits.shape == (len(fit.held_out), 22)
+    assert logits.shape == (len(fit.held_out), 22, len(fit.fusion.branches))
     fit.model.eval()
     one = fit.held_out[3]
     pixels = torch.nn.functional.interpolate(
         one["chips"][None].float() / 255, (32, 32), mode="bilinear", antialias=True
     )
     with torch.no_grad():
-        alone = fit.network(pixels, one["landmarks"][None]).logits
+        branches = fit.network(pixels, one["landmarks"][None]).branches
+    alone = torch.stack([branches[name].logits for name in fit.fusion.branches], dim=-1)
     torch.testing.assert_close(torch.from_numpy(logits[3:4]).float(), alone, rtol=1e-4, atol=1e-4)
 
 

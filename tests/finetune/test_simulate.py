@@ -15,6 +15,7 @@ from finetune.train_config import TrainConfig
 from tests.finetune import training_lab
 from vlfau.errors import DataError
 
+pytestmark = pytest.mark.slow
 TINY = Plan(
     corrections=(10,),
     seeds=(1,),
