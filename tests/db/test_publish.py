@@ -120,6 +120,8 @@ def test_an_annotator_may_not(crowd, hub):
 
 def test_by_command_and_a_hub_that_fails(crowd, hub, capsys):
     words = [
+        "--url",
+        crowd.store.url.render_as_string(hide_password=False),
         "--data",
         str(crowd.store.folder),
         "publish",
