@@ -104,7 +104,7 @@ def test_the_stem_learns_when_told_and_the_version_has_plain_weights(config, ben
 
 
 def test_fusion_trains_no_weight_and_settles_what_counts(config, bench, tmp_path):
-    out = train(config.changed(train_what="fusion"), tmp_path / "fused")
+    out = train(config.changed(train_what="fusion", kept_share=0.3), tmp_path / "fused")
     assert_same(weights(out), weights(bench / "base"))
     before, after = (load_checkpoint(folder).config for folder in (bench / "base", out))
     twelve = list(before.au_numbers).index(12)
@@ -112,7 +112,7 @@ def test_fusion_trains_no_weight_and_settles_what_counts(config, bench, tmp_path
     assert after.shares("texture")[twelve] != before.shares("texture")[twelve]
     assert read_status(working_folder(out)).state == "finished"
     assert "without training weights" in (out / "README.md").read_text()
-    again = train(config.changed(train_what="fusion"), tmp_path / "again")
+    again = train(config.changed(train_what="fusion", kept_share=0.3), tmp_path / "again")
     assert load_checkpoint(again).config.thresholds == after.thresholds
 
 
