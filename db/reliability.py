@@ -51,6 +51,7 @@ def dawid_skene(
     known: Ints | None = None,
     strata: Ints | None = None,
     base: float = 0.0,
+    learn_from: NDArray[np.bool_] | None = None,
     iterations: int = 500,
     tolerance: float = 1e-7,
 ) -> Estimate:
@@ -58,23 +59,23 @@ def dawid_skene(
 
     `prior` pseudo-answers, (K, K) or (R, K, K), added to the counts; 0 is the published procedure. `known` (I,) true
     classes, -1 where unknown. `strata` (I,) groups of items with base rates of their own, one group without it; `base`
-    pseudo-items of each class in each. An item that nobody voted on gets the base rates. Begins with the
-    votes' shares, as published.
+    pseudo-items of each class in each. `learn_from` (I,) items that error rates and base rates are learnt from, all
+    without it. An item that nobody voted on gets the base rates. Begins with the votes' shares, as published.
     """
+    tells = np.ones((votes.items, 1)) if learn_from is None else learn_from[:, None].astype(float)
     groups = np.zeros(votes.items, int) if strata is None else strata
     prior_counts = np.broadcast_to(np.asarray(prior, float), (votes.annotators, votes.classes, votes.classes))
     posterior = _clamp(_shares_of_votes(votes), known)
     for _ in range(iterations):
-        shares = _base_rates(posterior, groups, base)
-        confusion = _confusion(votes, posterior, prior_counts)
+        shares = _base_rates(posterior * tells, groups, base)
+        confusion = _confusion(votes, posterior * tells, prior_counts)
         updated = _clamp(_expect(votes, confusion, shares[groups]), known)
         moved = np.abs(updated - posterior).max(initial=0.0)
         posterior = updated
         if moved < tolerance:
             break
-    return Estimate(
-        posterior, _confusion(votes, posterior, prior_counts), _base_rates(posterior, groups, base)
-    )
+    learnt = posterior * tells
+    return Estimate(posterior, _confusion(votes, learnt, prior_counts), _base_rates(learnt, groups, base))
 
 
 def per_unit(votes: Votes, unit: Ints, known: Ints) -> tuple[Floats, Floats]:
@@ -82,8 +83,12 @@ def per_unit(votes: Votes, unit: Ints, known: Ints) -> tuple[Floats, Floats]:
 
     `votes` on items that are pairs of face and action unit, classes absent and present; `unit` (I,) the action unit of
     each such item, counted from 0. Returns the posterior of "present" (I,) and confusions (U, R, 2, 2).
+
+    Nothing is learnt from an item with one vote and no known truth: there the vote would only confirm what is believed
+    of the annotator already, and round by round what is rare would become rarer, until votes for it were overruled.
     """
-    pooled = dawid_skene(votes, TRUST, known, unit, BASE_ITEMS)
+    several = (np.bincount(votes.item, minlength=votes.items) > 1) | (known >= 0)
+    pooled = dawid_skene(votes, TRUST, known, unit, BASE_ITEMS, several)
     units = int(unit.max(initial=-1)) + 1
     posterior: Floats = np.empty(votes.items)
     confusion = np.empty((units, votes.annotators, 2, 2))
@@ -99,7 +104,9 @@ def per_unit(votes: Votes, unit: Ints, known: Ints) -> tuple[Floats, Floats]:
             votes.annotators,
             len(items),
         )
-        found = dawid_skene(part, pooled.confusion * POOLED_ANSWERS, known[items], base=BASE_ITEMS)
+        found = dawid_skene(
+            part, pooled.confusion * POOLED_ANSWERS, known[items], None, BASE_ITEMS, several[items]
+        )
         posterior[items], confusion[number] = found.posterior[:, 1], found.confusion
     return posterior, confusion
 

@@ -2,14 +2,19 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from itertools import takewhile
 from pathlib import Path
 
 from finetune.comparison import Both, Contest, OnFaces
 from finetune.paired_bootstrap import Pair
 from vlfau.action_units import AU_NUMBERS
 from vlfau.errors import DataError
+
+
+CHANCE = 0.025
+"""That a refusal for what fell is a mistake: the lower half of what a 95 % interval leaves out."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +123,16 @@ def base_drop(contest: Contest, limits: Limits) -> Verdict:
 
 def unit_drop(contest: Contest, limits: Limits) -> Verdict:
     """No action unit may pay for the others: not on held-out corrections, and not on the base's test set."""
-    looked, lost = 0, []
-    for where, on in (("held-out corrections", contest.held_out), ("the base's test set", contest.base)):
-        for number, pair, present in zip(AU_NUMBERS, on.f1.units, on.f1.present, strict=True):
-            if present >= limits.unit_present:
-                looked += 1
-                if _lost(pair, limits.unit_drop):
-                    lost.append(
-                        f"AU{number} from {pair.champion.value:.2f} to {pair.candidate.value:.2f} on {where}"
-                    )
+    looked = {
+        f"AU{number} {{}} on {where}": pair
+        for where, on in (("held-out corrections", contest.held_out), ("the base's test set", contest.base))
+        for number, pair, present in zip(AU_NUMBERS, on.f1.units, on.f1.present, strict=True)
+        if present >= limits.unit_present
+    }
+    lost = [
+        name.format(f"from {looked[name].champion.value:.2f} to {looked[name].candidate.value:.2f}")
+        for name in _lost(looked, limits.unit_drop)
+    ]
     allowed = f"an action unit may drop by {limits.unit_drop:g} or by chance"
     if not looked:
         return Verdict(
@@ -135,7 +141,7 @@ def unit_drop(contest: Contest, limits: Limits) -> Verdict:
     said = (
         f"F1 drops too far: {'; '.join(lost)}"
         if lost
-        else f"None of {looked} figures of action units drops too far"
+        else f"None of {len(looked)} figures of action units drops too far"
     )
     return Verdict("action units", not lost, f"{said}; {allowed}.")
 
@@ -193,19 +199,18 @@ def size(contest: Contest, limits: Limits) -> Verdict:
 
 def groups(contest: Contest, limits: Limits) -> Verdict:
     """No group of people may pay for the others."""
-    enough = {name: on for name, on in contest.groups.items() if _can_be_told(on, limits)}
+    looked = {name: on.f1.macro for name, on in contest.groups.items() if _can_be_told(on, limits)}
     allowed = f"a group may lose {limits.group_drop:g} or by chance"
-    if not enough:
+    if not looked:
         return Verdict("groups", None, f"No group of {limits.people} people is known; {allowed}.")
     lost = [
-        f"{name} from {on.f1.macro.champion.value:.3f} to {on.f1.macro.candidate.value:.3f}"
-        for name, on in enough.items()
-        if _lost(on.f1.macro, limits.group_drop)
+        f"{name} from {looked[name].champion.value:.3f} to {looked[name].candidate.value:.3f}"
+        for name in _lost(looked, limits.group_drop)
     ]
     said = (
         f"Groups lose too much: {'; '.join(lost)}"
         if lost
-        else f"None of {_count(len(enough), 'group', 'groups')} loses too much"
+        else f"None of {_count(len(looked), 'group', 'groups')} loses too much"
     )
     return Verdict("groups", not lost, f"{said}; {allowed}.")
 
@@ -227,9 +232,17 @@ def _can_be_told(on: OnFaces, limits: Limits) -> bool:
     return on.f1.people >= limits.people and not math.isnan(on.f1.macro.gain.value)
 
 
-def _lost(pair: Pair, allowed: float) -> bool:
-    """More than allowed, and more than chance: of many small figures, some fall by chance each time."""
-    return -pair.gain.value > allowed and not pair.gain.high >= 0
+def _lost(looked: Mapping[str, Pair], allowed: float) -> list[str]:
+    """Names of those that fall by more than allowed and more than chance.
+
+    Of many small figures some fall by chance each time: that any of those named did has a chance of `CHANCE` at most
+    (Holm 1979, a simple sequentially rejective multiple test procedure).
+    """
+    told = [name for name in looked if not math.isnan(looked[name].by_chance)]
+    told.sort(key=lambda name: looked[name].by_chance)
+    beyond = takewhile(lambda k: looked[told[k]].by_chance <= CHANCE / (len(told) - k), range(len(told)))
+    sure = {told[k] for k in beyond}
+    return [name for name in looked if name in sure and -looked[name].gain.value > allowed]
 
 
 def _ratio(rule: str, both: Both, allowed: float, said: str) -> Verdict:

@@ -12,7 +12,8 @@ from vlfau.metrics import Interval
 
 Floats = NDArray[np.float64]
 
-REPEATS = 2000
+REPEATS = 4000
+"""Enough for a drop to be told from chance among some fifty figures; see `Pair.by_chance`."""
 CONFIDENCE = 0.95
 
 
@@ -23,6 +24,8 @@ class Pair:
     champion: Interval
     candidate: Interval
     gain: Interval
+    by_chance: float
+    """Share of draws in which the candidate is not worse: one-sided, how likely a loss like this is chance."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,14 @@ def paired_f1(
     """
     names, row_person = np.unique(person, return_inverse=True)
     count = len(names)
-    weights = np.ones((repeats + 1, count))
+    weights = np.ones((repeats + 1, count), np.float32)
     if count:
         weights[1:] = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), repeats)
-    scores = [_f1(labels, said, row_person, weights) for said in (champion, candidate)]
-    with_gain = (*scores, scores[1] - scores[0])
+    first, second = (_f1(labels, said, row_person, weights) for said in (champion, candidate))
     known = ~np.isnan(labels)
     return PairedF1(
-        Pair(*(_interval(_row_means(score)[:, None], 0) for score in with_gain)),
-        tuple(Pair(*(_interval(score, unit) for score in with_gain)) for unit in range(labels.shape[1])),
+        _pair(_row_means(first), _row_means(second)),
+        tuple(_pair(first[:, unit], second[:, unit]) for unit in range(labels.shape[1])),
         tuple(int(found) for found in (labels == 1).sum(axis=0)),
         tuple(int(found) for found in known.sum(axis=0)),
         count,
@@ -95,11 +97,25 @@ def _row_means(scores: Floats) -> Floats:
     return np.where(count > 0, np.where(known, scores, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
 
 
-def _interval(scores: Floats, unit: int) -> Interval:
-    """Figure and percentile bounds; without bounds when more than half of the draws have no figure."""
-    value, draws = float(scores[0, unit]), scores[1:, unit]
+def _pair(champion: Floats, candidate: Floats) -> Pair:
+    """(1 + R,) each: the figure and its draws."""
+    gain = candidate - champion
+    draws = _known_draws(gain)
+    by_chance = float((1 + (draws >= 0).sum()) / (1 + len(draws))) if len(draws) else float("nan")
+    return Pair(_interval(champion), _interval(candidate), _interval(gain), by_chance)
+
+
+def _interval(scores: Floats) -> Interval:
+    """Figure and percentile bounds."""
+    draws = _known_draws(scores)
+    if not len(draws):
+        return Interval(float(scores[0]), float("nan"), float("nan"))
+    low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+    return Interval(float(scores[0]), low, high)
+
+
+def _known_draws(scores: Floats) -> Floats:
+    """Draws that have a figure; none when more than half of them have none."""
+    draws = scores[1:]
     known = draws[~np.isnan(draws)]
-    if np.isnan(value) or 2 * len(known) <= len(draws):
-        return Interval(value, float("nan"), float("nan"))
-    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
-    return Interval(value, low, high)
+    return known if not np.isnan(scores[0]) and 2 * len(known) > len(draws) else known[:0]

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vlfau.decoders import quiet_ffmpeg
 from vlfau.images import read_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,7 @@ print(json.dumps(dict(frames=frames, faces_per_s=faces / seconds, cpu_ms=1000 * 
 
 def write_video(path: Path, photo: Path, seconds: float) -> Path:
     """A face that moves, turns and grows a little before a mirrored background, with the noise of a camera."""
+    quiet_ffmpeg()
     image, rng = read_image(photo), np.random.default_rng(0)
     middle = image.shape[1] / 2, image.shape[0] / 2
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, (WIDTH_PX, HEIGHT_PX))

@@ -75,6 +75,32 @@ def test_one_answer_is_believed_in_part():
     assert 0.5 < posterior[0] < 1
 
 
+@pytest.mark.parametrize("doubled", [0, 3, 50])
+def test_single_votes_are_not_overruled_however_rare_what_they_say(doubled):
+    """1,000 faces, one in fifty shows it; the first so many were seen by two people, who agree."""
+    truth = np.arange(1000) % 50 == 0
+    item = np.concatenate([np.arange(1000), np.arange(doubled)])
+    who = np.concatenate([np.arange(1000) % 5, (np.arange(doubled) + 1) % 5])
+    votes = Votes(who, item, truth[item].astype(int), 5, 1000)
+    posterior, confusion = per_unit(votes, np.zeros(1000, int), np.full(1000, -1))
+    assert ((posterior > 0.5) == truth).all()
+    if not doubled:
+        assert posterior[truth] == pytest.approx(0.8)
+        assert confusion[0] == pytest.approx(np.full((5, 2, 2), TRUST / 5))
+
+
+def test_single_votes_of_somebody_known_to_guess_say_little():
+    """What is known of a person from faces that others saw as well counts for the faces that nobody else saw."""
+    votes, _, _ = simulated([0.9, 0.9, 0.9, 0.5])
+    item = np.concatenate([votes.item, [300, 301]])
+    both = Votes(
+        np.concatenate([votes.annotator, [0, 3]]), item, np.concatenate([votes.label, [1, 1]]), 4, 302
+    )
+    posterior, _ = per_unit(both, np.zeros(302, int), np.full(302, -1))
+    assert posterior[300] > 0.75
+    assert 0.15 < posterior[301] < 0.5, "it is present in three of ten"
+
+
 def test_no_votes_at_all():
     empty = np.empty(0, dtype=np.int64)
     posterior, confusion = per_unit(Votes(empty, empty, empty, 0, 0), empty, empty)

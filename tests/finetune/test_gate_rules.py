@@ -9,21 +9,22 @@ import pytest
 
 from finetune.comparison import Both, Contest, OnFaces
 from finetune.gate_report import gate_report, passed
-from finetune.gate_rules import RULES, Limits, judge
+from finetune.gate_rules import CHANCE, RULES, Limits, judge
 from finetune.paired_bootstrap import Pair, PairedF1
 from vlfau.action_units import AU_NUMBERS
 from vlfau.errors import DataError
 from vlfau.metrics import Interval
 
 NAN = float("nan")
-NONE = Pair(*(Interval(NAN, NAN, NAN),) * 3)
+NONE = Pair(*(Interval(NAN, NAN, NAN),) * 3, NAN)
 
 
-def pair(before, after, low=None, high=None):
+def pair(before, after, low=None, high=None, by_chance=None):
     low = after - before - 0.01 if low is None else low
     high = after - before + 0.01 if high is None else high
     flat = Interval(before, before - 0.02, before + 0.02)
-    return Pair(flat, Interval(after, after - 0.02, after + 0.02), Interval(after - before, low, high))
+    by_chance = (0.0005 if high < 0 else 0.5) if by_chance is None else by_chance
+    return Pair(flat, Interval(after, after - 0.02, after + 0.02), Interval(after - before, low, high), by_chance)
 
 
 SAME_ECE = Both(0.05, 0.05)
@@ -117,6 +118,28 @@ def test_a_drop_by_chance_is_told_from_one_that_is_sure():
     assert passed(judge(by_chance, Limits()))
     sure = worse(held_out=on_faces(pair(0.4, 0.5), AU12=pair(0.7, 0.6, -0.15, -0.05)))
     assert not passed(judge(sure, Limits()))
+
+
+def test_one_of_many_may_fall_as_far_as_one_of_many_falls_by_chance():
+    others = {f"AU{number}": pair(0.5, 0.5) for number in AU_NUMBERS[1:]}
+    for by_chance, lets_pass in ((0.02, True), (CHANCE / len(AU_NUMBERS) * 0.9, False)):
+        fallen = pair(0.7, 0.5, by_chance=by_chance)
+        alone = worse(base=on_faces(pair(0.6, 0.6)), held_out=on_faces(pair(0.4, 0.5), AU1=fallen))
+        assert not passed(judge(alone, Limits())), "alone, both are beyond chance"
+        among = worse(base=on_faces(pair(0.6, 0.6)), held_out=on_faces(pair(0.4, 0.5), AU1=fallen, **others))
+        assert passed(judge(among, Limits())) == lets_pass
+
+
+def test_one_that_surely_fell_leaves_fewer_to_blame_chance_on():
+    """Holm: the second of two is told at twice the first's level."""
+    two = {"AU1": pair(0.7, 0.5, by_chance=0.001), "AU2": pair(0.7, 0.5, by_chance=0.02)}
+    verdicts = judge(worse(base=on_faces(pair(0.6, 0.6), **two)), Limits())
+    (units,) = [verdict for verdict in verdicts if verdict.rule == "action units"]
+    assert "AU1 from" in units.sentence
+    assert "AU2 from" not in units.sentence, "with the held-out AU12 there are three: 0.02 > 0.0125"
+    verdicts = judge(worse(base=on_faces(pair(0.6, 0.6), **two), held_out=on_faces(pair(0.4, 0.5))), Limits())
+    (units,) = [verdict for verdict in verdicts if verdict.rule == "action units"]
+    assert "AU2 from" in units.sentence
 
 
 def test_of_a_rare_action_unit_nothing_is_asked():

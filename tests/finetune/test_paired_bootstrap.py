@@ -84,3 +84,22 @@ def test_no_faces_give_no_figures():
     found = paired_f1(np.zeros((0, 2)), np.zeros((0, 2), bool), np.zeros((0, 2), bool), np.array([], str), 5)
     assert np.isnan(found.macro.gain.value)
     assert found.people == 0
+
+
+def test_how_likely_a_loss_is_chance():
+    """Where nothing differs but luck, a share of 2.5 % or less comes about that often; a real loss is always seen."""
+    rng, found = np.random.default_rng(4), []
+    people, labels = np.repeat([f"p{k}" for k in range(60)], 2), (rng.random((120, 1)) < 0.5).astype(float)
+    for _ in range(200):
+        first, second = (np.where(rng.random((120, 1)) < 0.2, 1 - labels, labels) == 1 for _ in range(2))
+        found.append(paired_f1(labels, first, second, people, 400).macro.by_chance)
+    assert 0.005 < (np.array(found) <= 0.025).mean() < 0.06
+    assert 0.4 < np.mean(found) < 0.6
+    right, half = labels == 1, (labels == 1) & (rng.random((120, 1)) < 0.5)
+    assert paired_f1(labels, right, half, people, 400).macro.by_chance == pytest.approx(1 / 401)
+    assert paired_f1(labels, half, right, people, 400).macro.by_chance == 1.0
+
+
+def test_without_figures_nothing_is_said_of_chance():
+    found = paired_f1(np.zeros((4, 1)), yes([1, 0, 0, 0]), yes([0, 0, 0, 0]), np.array(list("abcd")), 50)
+    assert np.isnan(found.units[0].by_chance)
