@@ -18,11 +18,11 @@ from vlfau.model import VLFAUModel
 
 Floats = NDArray[np.floating]
 
-WEIGHT_SD = 0.6
+WEIGHT_SD = 0.4
 """Prior standard deviation of the logarithm of a branch's weight around the base's."""
-BIAS_SD = 1.0
+BIAS_SD = 0.6
 """Prior standard deviation of the bias around the base's, in logits."""
-BOUNDARY_EXAMPLES = 1.0
+BOUNDARY_EXAMPLES = 0.5
 """Examples of the rarer class at which a decision boundary goes half the way from the base's to the best."""
 LABELS_COUNT = 0.25
 """Share of the labels in expected F1; the rest is what the calibrated network expects, which varies far less."""
