@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from finetune.annotated_faces import AnnotatedFaces
-from finetune.paired_bootstrap import PairedF1, paired_f1
+from finetune.paired_bootstrap import Pair, PairedF1, paired_ece, paired_f1
 from finetune.version_report import probabilities
 from vlfau.action_units import AU_NUMBERS
 from vlfau.checkpoint import WEIGHTS, Checkpoint
-from vlfau.metrics import ece_per_au, macro, sentence_state_agreement_per_au
+from vlfau.metrics import macro, sentence_state_agreement_per_au
 from vlfau.sentences import read_state
 
 WORDS_FACES = 64
@@ -65,8 +65,8 @@ class OnFaces:
 
     faces: int
     f1: PairedF1
-    ece: Both
-    """Over all labels of all action units at once: of single ones there are too few for bins."""
+    ece: Pair
+    """Over all labels of all action units at once."""
 
 
 @dataclass(frozen=True)
@@ -127,22 +127,15 @@ def _on_faces(
     rows: NDArray[np.integer],
     seed: int,
 ) -> OnFaces:
+    first, second = (p[rows] for p in said)
     decided = [
-        p[rows] >= np.array(who.checkpoint.config.thresholds) for p, who in zip(said, pair, strict=True)
+        p >= np.array(who.checkpoint.config.thresholds) for p, who in zip((first, second), pair, strict=True)
     ]
     return OnFaces(
         len(rows),
         paired_f1(labels[rows], decided[0], decided[1], people[rows], seed=seed),
-        Both(*(pooled_ece(labels[rows], p[rows]) for p in said)),
+        paired_ece(labels[rows], first, second, people[rows], seed=seed),
     )
-
-
-def pooled_ece(labels: Floats, probability: Floats) -> float:
-    """Expected calibration error of all known labels (n, A) together; NaN without any."""
-    known = ~np.isnan(labels)
-    if not known.any():
-        return float("nan")
-    return float(ece_per_au(labels[known][:, None], probability[known][:, None])[0])
 
 
 @torch.inference_mode()

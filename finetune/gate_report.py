@@ -36,7 +36,8 @@ def passed(verdicts: Sequence[Verdict]) -> bool:
 
 
 def _on_faces(on: OnFaces, units: bool = True) -> dict[str, Any]:
-    found = {"faces": on.faces, "people": on.f1.people, "f1_macro": _pair(on.f1.macro), "ece": _both(on.ece)}
+    found = {"faces": on.faces, "people": on.f1.people, "f1_macro": _pair(on.f1.macro)}
+    found["ece"] = _pair(on.ece, gain="rise")
     if units:
         found["action_units"] = {
             by_number(number).code: {"known": known, "present": present, "f1": _pair(pair)}
@@ -48,8 +49,9 @@ def _on_faces(on: OnFaces, units: bool = True) -> dict[str, Any]:
     return found
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
-    return {name: _interval(getattr(pair, name)) for name in ("champion", "candidate", "gain")}
+def _pair(pair: Pair, gain: str = "gain") -> dict[str, Any]:
+    figures = {"champion": pair.champion, "candidate": pair.candidate, gain: pair.gain}
+    return {name: _interval(figure) for name, figure in figures.items()}
 
 
 def _interval(found: Interval) -> list[float | None]:

@@ -26,6 +26,8 @@ BOUNDARY_EXAMPLES = 0.5
 """Examples of the rarer class at which a decision boundary goes half the way from the base's to the best."""
 LABELS_COUNT = 0.25
 """Share of the labels in expected F1; the rest is what the calibrated network expects, which varies far less."""
+SURE_AS_BEFORE = 0.8
+"""What faces of the replay count where probabilities are settled and no decision changes."""
 LOWEST, HIGHEST = 0.01, 0.99
 """Bounds of a threshold."""
 FOLDS = 5
@@ -180,6 +182,8 @@ def recalibrated(base: Fusion, corrected: Said, kept: Said, kept_share: float) -
             after = most_probable(new, old, before, kept_share)
         start = same_decision(logit(float(base.thresholds[number])), before, after, old if len(old) else new)
         place = moved_boundary(Scored.by(after, new), Scored.by(after, old), start, kept_share)
+        if len(old):
+            after, place = as_sure_as_before(after, place, new, old)
         weights[number], bias[number] = after.weights, after.bias
         thresholds[number] = np.clip(sigmoid(np.array(place)), LOWEST, HIGHEST)
     return Fusion(base.branches, weights, bias, thresholds)
@@ -206,6 +210,18 @@ def most_probable(new: Known, old: Known, before: Unit, old_share: float) -> Uni
     bounds = [(-2, 2)] * len(before.weights) + [(-6, 6)]
     moved = minimize(unlikely, np.zeros(len(spread)), jac=True, method="L-BFGS-B", bounds=bounds).x
     return Unit(before.weights * np.exp(moved[:-1]), float(before.bias + moved[-1]))
+
+
+def as_sure_as_before(unit: Unit, boundary: float, new: Known, old: Known) -> tuple[Unit, float]:
+    """The same decisions by probabilities that mean what they say mostly on `old`; unit and boundary.
+
+    In a new domain more may be present, or look like it, than probabilities for both can say. Where an action unit
+    begins to count is free to follow; what the base's users read as a chance is less so.
+    """
+    here, there = (Known(unit.logits(some)[:, None], some.labels, some.group) for some in (new, old))
+    moved = most_probable(here, there, Unit(np.ones(1), 0.0), SURE_AS_BEFORE)
+    scale = float(moved.weights[0])
+    return Unit(scale * unit.weights, scale * unit.bias + moved.bias), scale * boundary + moved.bias
 
 
 def across_folds(new: Known, old: Known, before: Unit, old_share: float) -> float:

@@ -19,6 +19,8 @@ from vlfau.errors import DataError
 
 Array = NDArray[np.float64]
 
+CALIBRATION_BINS = 15
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -68,7 +70,7 @@ def auprc_per_au(labels: ArrayLike, scores: ArrayLike) -> Array:
     return _per_au(_with_both_classes(average_precision_score), *_labels_and_scores(labels, scores))
 
 
-def ece_per_au(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> Array:
+def ece_per_au(labels: ArrayLike, probabilities: ArrayLike, bins: int = CALIBRATION_BINS) -> Array:
     """Expected calibration error of the probability of "present", in `bins` bins of equal width.
 
     The mean over examples of |share present - mean probability| of their bin (Naeini et al. 2015; Guo et al. 2017

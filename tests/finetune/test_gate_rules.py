@@ -24,10 +24,12 @@ def pair(before, after, low=None, high=None, by_chance=None):
     high = after - before + 0.01 if high is None else high
     flat = Interval(before, before - 0.02, before + 0.02)
     by_chance = (0.0005 if high < 0 else 0.5) if by_chance is None else by_chance
-    return Pair(flat, Interval(after, after - 0.02, after + 0.02), Interval(after - before, low, high), by_chance)
+    return Pair(
+        flat, Interval(after, after - 0.02, after + 0.02), Interval(after - before, low, high), by_chance
+    )
 
 
-SAME_ECE = Both(0.05, 0.05)
+SAME_ECE = pair(0.05, 0.05)
 
 
 def on_faces(macro, people=20, ece=SAME_ECE, present=20, **units):
@@ -66,7 +68,7 @@ BAD = {
         r"AU12 from 0\.70 to 0\.60 on the base's test set",
     ),
     "calibration": (
-        worse(base=on_faces(pair(0.6, 0.6), ece=Both(0.05, 0.08))),
+        worse(base=on_faces(pair(0.6, 0.6), ece=pair(0.05, 0.08, by_chance=0.001))),
         r"from 0\.050 to 0\.080 on the base's test set",
     ),
     "words": (worse(words=Both(0.95, 0.9)), r"90\.0%.*before in 95\.0%"),
@@ -140,6 +142,11 @@ def test_one_that_surely_fell_leaves_fewer_to_blame_chance_on():
     verdicts = judge(worse(base=on_faces(pair(0.6, 0.6), **two), held_out=on_faces(pair(0.4, 0.5))), Limits())
     (units,) = [verdict for verdict in verdicts if verdict.rule == "action units"]
     assert "AU2 from" in units.sentence
+
+
+def test_calibration_may_rise_by_chance():
+    by_chance = worse(held_out=on_faces(pair(0.4, 0.5), ece=pair(0.05, 0.08, -0.01, 0.06, by_chance=0.2)))
+    assert passed(judge(by_chance, Limits()))
 
 
 def test_of_a_rare_action_unit_nothing_is_asked():

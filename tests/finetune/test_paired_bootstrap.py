@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from finetune.paired_bootstrap import paired_f1
-from vlfau.metrics import f1_per_au
+from finetune.paired_bootstrap import paired_ece, paired_f1
+from vlfau.metrics import ece_per_au, f1_per_au
 
 NAN = np.nan
 
@@ -103,3 +103,26 @@ def test_how_likely_a_loss_is_chance():
 def test_without_figures_nothing_is_said_of_chance():
     found = paired_f1(np.zeros((4, 1)), yes([1, 0, 0, 0]), yes([0, 0, 0, 0]), np.array(list("abcd")), 50)
     assert np.isnan(found.units[0].by_chance)
+
+
+def test_calibration_is_that_of_the_metrics_on_all_labels_together():
+    rng = np.random.default_rng(5)
+    truth = rng.random((300, 4))
+    labels = np.where(rng.random((300, 4)) < 0.3, NAN, rng.random((300, 4)) < truth).astype(float)
+    people, known = rng.integers(0, 60, 300).astype(str), ~np.isnan(labels)
+    sure = truth**3
+    found = paired_ece(labels, truth, sure, people, 300)
+    for interval, said in ((found.champion, truth), (found.candidate, sure)):
+        assert interval.value == pytest.approx(ece_per_au(labels[known][:, None], said[known][:, None])[0])
+        assert interval.low < interval.value < interval.high
+    assert found.gain.low > 0.05
+    assert found.by_chance == pytest.approx(1 / 301), "a rise is a loss"
+    assert paired_ece(labels, sure, truth, people, 300).by_chance == 1.0
+
+
+def test_calibration_without_labels_has_no_figure():
+    found = paired_ece(
+        np.full((3, 2), NAN), np.full((3, 2), 0.5), np.full((3, 2), 0.5), np.array(list("abc")), 20
+    )
+    assert np.isnan(found.gain.value)
+    assert np.isnan(found.by_chance)

@@ -9,6 +9,7 @@ from finetune.recalibrate import (
     Said,
     Scored,
     Unit,
+    as_sure_as_before,
     expected_f1,
     misfit,
     most_probable,
@@ -127,6 +128,19 @@ def test_what_the_base_knew_holds_the_calibration_back():
     alone, held = (most_probable(new, some, BEFORE, 0.5) for some in (NONE_KNOWN, old))
     with_base, without = (misfit(unit.logits(old), old.labels).mean() for unit in (held, alone))
     assert with_base < 0.5 * without
+
+
+def test_probabilities_go_on_meaning_what_they_said_and_decisions_stay_where_they_were_put():
+    """Twice as many show it in the new domain: the branch's logit says too little there, and enough on the base's."""
+    new, old = sample(200, [1.0], 2.0), sample(800, [1.0], 0.0, seed=1)
+    unit = most_probable(new.unit(0), old.unit(0), Unit(np.array([1.0]), 0.0), 0.5)
+    settled, boundary = as_sure_as_before(unit, 0.4, new.unit(0), old.unit(0))
+    for some in (new.unit(0), old.unit(0)):
+        assert ((settled.logits(some) >= boundary) == (unit.logits(some) >= 0.4)).all()
+    errors = [
+        ece_per_au(old.labels, sigmoid(found.logits(old.unit(0)))[:, None])[0] for found in (unit, settled)
+    ]
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_a_network_decides_as_the_fusion_says():
