@@ -122,3 +122,12 @@ def refuse_too_few(available: int, wanted: int) -> None:
             f"The domain has too few photos. {available} may be corrected, {wanted} are wanted. Ask for fewer "
             "corrections or fewer people who only measure."
         )
+
+
+def refuse_too_many(done: int, wanted: int, folder: Path) -> None:
+    """Raises `DataError` when a store was corrected further before, so that it cannot say what fewer corrections do."""
+    if done > wanted:
+        raise DataError(
+            f"The store has too many corrections. {folder} has {done} corrected faces, {wanted} are wanted. Remove "
+            "the folder, or ask for more corrections."
+        )

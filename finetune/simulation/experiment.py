@@ -24,7 +24,7 @@ from finetune.gate import Entry, people_learnt_from, run_gate
 from finetune.gate_rules import Limits
 from finetune.paired_bootstrap import paired_f1
 from finetune.replay import load_replay
-from finetune.simulation.annotating import Lab, refuse_too_few
+from finetune.simulation.annotating import Lab, refuse_too_few, refuse_too_many
 from finetune.simulation.annotators import crew
 from finetune.simulation.camera import DAYLIGHT, Camera
 from finetune.simulation.domain import Domain, People, photograph, replay_without, share_out
@@ -205,7 +205,7 @@ class Experiment:
         if condition.order == "random":
             pool = np.random.default_rng([condition.seed, 8]).permutation(pool)[: condition.corrections]
         lab.bring(self.domain, self.said, pool)
-        lab.annotate(self.domain.peak, condition.corrections)
+        refuse_too_many(lab.annotate(self.domain.peak, condition.corrections), condition.corrections, lab.folder)
         return lab
 
     def compare(self, faces: AnnotatedFaces, version: Checkpoint) -> dict[str, Any]:

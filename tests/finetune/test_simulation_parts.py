@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from db.values import Occurrence, PredictedUnit, Prediction
+from finetune.simulation.annotating import refuse_too_many
 from finetune.simulation.annotators import Careful, Lazy, Spammer
 from finetune.simulation.camera import DAYLIGHT, Camera
 from finetune.simulation.domain import share_out
@@ -31,6 +32,12 @@ def test_a_pack_that_is_none_is_refused(tmp_path):
     (tmp_path / "pictures.parquet").write_bytes(b"nothing")
     with pytest.raises(DataError, match="cannot be read"):
         load_pictures(tmp_path / "pictures.parquet")
+
+
+def test_a_store_that_went_further_cannot_say_what_fewer_corrections_do(tmp_path):
+    refuse_too_many(50, 50, tmp_path)
+    with pytest.raises(DataError, match=r"has 51 corrected faces, 50 are wanted"):
+        refuse_too_many(51, 50, tmp_path)
 
 
 def test_daylight_leaves_a_picture_as_it_is():
