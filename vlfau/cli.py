@@ -1,4 +1,4 @@
-"""The command line, `python -m vlfau`: predict photos and videos, join part files, show or push the model."""
+"""The command line, `python -m vlfau`: predict photos and videos, join parts, find events, show or push a model."""
 
 import argparse
 import logging
@@ -40,6 +40,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     join.add_argument("folder", type=Path, metavar="FOLDER", help="the --out of `predict`")
     join.add_argument("--out", type=Path, metavar="FILE", required=True, help="the file to write")
+    events = commands.add_parser(
+        "events",
+        help="find onset, apex and offset of action units in videos that `predict` has read",
+        description="Finds the events of every face and action unit in the videos of some results, as CSV.",
+    )
+    events.add_argument(
+        "results",
+        type=Path,
+        metavar="RESULTS",
+        help="a jsonl, csv or parquet file, or the FOLDER of `predict`",
+    )
+    events.add_argument("--out", type=Path, metavar="FILE", help="standard output unless given")
     info = commands.add_parser("info", help="print the model's card", description="Prints the model's card.")
     for command, where in ((predict, "a neutral photo of the same person, or 'auto'"), (join, "'auto'")):
         command.add_argument(
@@ -62,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
             choices=FORMATS,
             help="default: csv or parquet when FILE ends in .csv or .parquet, else jsonl",
         )
-    for command in (predict, info):
+    for command in (predict, events, info):
         command.add_argument(
             "--model",
             metavar="DIR_OR_REPO",
@@ -131,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        return {"predict": _predict, "join": _join, "info": _info, "push": _push}[options.command](options)
+        commands = {"predict": _predict, "join": _join, "events": _events, "info": _info, "push": _push}
+        return commands[options.command](options)
     except VLFAUError as error:
         print(error, file=sys.stderr)
         return NOTHING_STARTED
@@ -164,6 +177,21 @@ def _join(options: argparse.Namespace) -> int:
     form = form_of(options.out, options.format)
     check_baseline(options.baseline, form)
     join_parts(options.folder, options.out, form, options.baseline == AUTO)
+    return 0
+
+
+def _events(options: argparse.Namespace) -> int:
+    from vlfau.au_events import events_csv
+    from vlfau.checkpoint import load_checkpoint
+    from vlfau.parts import open_output
+    from vlfau.recorded import events_of, read_records
+
+    config = load_checkpoint(options.model).config
+    found = list(events_of(read_records(options.results), config))
+    with open_output(options.out) as out:
+        out.write(events_csv("", []))
+        for file, events in found:
+            out.write(events_csv(file, events, header=False))
     return 0
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -339,6 +340,16 @@ def writing(path: Path) -> Iterator[None]:
             f"The results cannot be written. Writing to '{path}' failed: {reason}. "
             "Make room or get the permission there, or give another place to --out."
         ) from error
+
+
+@contextmanager
+def open_output(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or the file, device or pipe at a path, to be written to."""
+    if path is None:
+        yield sys.stdout
+        return
+    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def _arrow_type(column: str) -> pa.DataType:

@@ -2,9 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from tqdm import tqdm
 
@@ -18,6 +16,7 @@ from vlfau.parts import (
     Progress,
     cut_into_parts,
     join,
+    open_output,
     photos_per_part,
     records_of,
     writing,
@@ -38,7 +37,7 @@ def predict_to_stream(sources: Sequence[Source], pipeline: Pipeline, target: Tar
     looked = (item for source in sources for item in pipeline.look(source))
     place = target.file or Path("standard output")
     try:
-        with _opened(target.file) as out:
+        with open_output(target.file) as out:
             with writing(place):
                 writer = RecordWriter(out, target.form, pipeline.columns)
             for item in pipeline.read(ahead(looked)):
@@ -194,13 +193,3 @@ def _looked(pipeline: Pipeline, work: Sequence[tuple[Part, Progress]]) -> Iterat
 def _noun(sources: Sequence[Source]) -> str:
     kinds = {"video" if source.is_video else "photo" for source in sources}
     return kinds.pop() if len(kinds) == 1 else "file"
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[TextIO]:
-    """Standard output, or the device or pipe at a path."""
-    if path is None:
-        yield sys.stdout
-        return
-    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
-        yield file
