@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.desk import script
 from ui.errors import shown_on_page
+from ui.upload_counts import ARRIVALS
 from ui.uploads import uploaded_file
 from ui.video_contours import LINES
 from ui.video_job import Message, VideoJob, VideoLimits, as_text
@@ -37,7 +39,7 @@ IDLE_S = 60.0
 PER_SECOND = {"all": None, "10": 10.0, "5": 5.0}
 """How closely a video can be looked at: about so many pictures in a second."""
 
-_SCRIPTS = ("series", "lanes", "player", "results", "page")
+_PARTS = tuple(f"video_{part}" for part in ("series", "lanes", "player", "results", "page"))
 _FAILED = "() => document.querySelector('.vv')?.dispatchEvent(new CustomEvent('failed'))"
 """JavaScript for after an error, which Gradio has told."""
 
@@ -60,21 +62,26 @@ class VideoDesk:
         path = uploaded_file(getattr(event, "path", None), "video")
         self._drop(page)
         try:
-            with self._lock:
-                if len(self._jobs) >= MOST_JOBS:
-                    raise VLFAUError(
-                        f"Too many videos are being read. There are {len(self._jobs)} of other visitors. "
-                        "Try again in a minute."
-                    )
-            name = Path(str(getattr(event, "name", None) or path.name)).name
-            closely = PER_SECOND.get(str(getattr(event, "closely", "")), PER_SECOND["10"])
-            job = VideoJob(self._predictor(), path, name, closely, self._limits)
-        finally:
-            path.unlink(missing_ok=True)
+            self._check_room()
+            predictor = self._predictor()
+        except Exception:
+            ARRIVALS.let_go(path)
+            raise
+        name = Path(str(getattr(event, "name", None) or path.name)).name
+        closely = PER_SECOND.get(str(getattr(event, "closely", "")), PER_SECOND["10"])
+        job = VideoJob(predictor, path, name, closely, self._limits)
         with self._lock:
             self._jobs[page] = job
         self._wait_for(page)
         return as_text(job.begin())
+
+    def _check_room(self) -> None:
+        with self._lock:
+            others = len(self._jobs)
+        if others >= MOST_JOBS:
+            raise VLFAUError(
+                f"Too many videos are being read. There are {others} of other visitors. Try again in a minute."
+            )
 
     @shown_on_page
     def more(self, event: gr.EventData, request: gr.Request) -> str:
@@ -139,7 +146,7 @@ def build(predictor: Callable[[], "Predictor"], blocks: gr.Blocks) -> VideoDesk:
         "",
         html_template=shell_html(LIMITS),
         apply_default_css=False,
-        js_on_load=_script(),
+        js_on_load=script(*_PARTS),
         elem_id="vv",
         book=_book(),
     )
@@ -160,11 +167,6 @@ def _book() -> dict[str, Any]:
     ]
     limits = {"bytes": LIMITS.max_bytes, "seconds": LIMITS.max_seconds}
     return {"units": units, "lines": LINES, "warnings": list(WARNING_CODES), "limits": limits}
-
-
-def _script() -> str:
-    folder = Path(__file__).parent
-    return "\n".join((folder / f"video_{part}.js").read_text("utf-8") for part in _SCRIPTS)
 
 
 def _page(request: gr.Request) -> str:

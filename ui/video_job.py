@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ui.overlay import data_uri
+from ui.upload_counts import ARRIVALS
 from ui.video_contours import POINTS
 from vlfau.action_units import by_number
 from vlfau.au_events import AUEvent, AUEventFinder, events_csv
@@ -221,9 +222,8 @@ class VideoJob:
         if self._path is None:
             return
         with suppress(OSError):
-            self._path.unlink(missing_ok=True)
-            folder, self._path = self._path.parent, None
-            folder.rmdir()  # Gradio makes one for each upload
+            ARRIVALS.let_go(self._path)
+            self._path = None
 
 
 def step(rate: float, duration_s: float, per_second: float | None, limits: VideoLimits) -> int:

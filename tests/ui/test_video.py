@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from tests.ui.test_analyse import built, event
 from tests.vlfau.clips import face_at, write_clip
 from ui import theme, video, video_job
+from ui.upload_counts import ARRIVALS
 from ui.video import VideoDesk
 from ui.video_shell import EVENTS_NOTE, shell_html
 from vlfau import au_events
@@ -114,6 +116,19 @@ def test_too_many_are_refused_and_the_file_is_gone(desk, send, uploads, monkeypa
     with pytest.raises(gr.Error, match="Try again in a minute"):
         desk.begin(send(), page("other"))
     assert files(uploads) == []
+
+
+def test_equal_videos_of_two_visitors_are_both_read(desk, send, uploads):
+    """Gradio puts both into one file."""
+    given = send()
+    path = Path(given.path).resolve()
+    for _ in range(2):
+        assert ARRIVALS.note(path)
+    desk.begin(given, page("one"))
+    assert files(uploads) == [path], "it waits for the other"
+    desk.begin(given, page("two"))
+    assert files(uploads) == []
+    assert desk.open == 2
 
 
 def test_a_broken_video_is_a_message_and_gone(desk, uploads):
