@@ -8,6 +8,9 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
+# Each takes some 2 GB.
+TEST_PROCESSES ?= 2
+
 # transformers 5 starts at Python 3.11; MediaPipe 0.10.21 and numpy 1.26 end at 3.12.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -27,7 +30,7 @@ demo: $(VENV)/.installed ## Set up what is missing and open the page (http://127
 	$(PY) app.py $(ARGS)
 
 test: $(VENV)/.installed-dev ## Set up what is missing and run all tests (ARGS="-k metrics" for some)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, formatting and types; changes nothing
 	$(PY) -m ruff check .
@@ -42,6 +45,7 @@ fix: $(VENV)/.installed-dev ## Format, repair what lint can repair, write the ge
 bench: $(VENV)/.installed-dev ## Measure speed and memory; prints a table, writes build/bench.json
 	$(PY) tests/benchmarks/speed.py $(ARGS)
 	$(PY) tests/benchmarks/store.py
+	$(PY) tests/benchmarks/load.py
 
 help: ## List these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,12 +1,15 @@
 """Composes the pages and launches them: `python app.py --port 7860`."""
 
 import argparse
+import signal
 import sys
 import threading
+from contextlib import closing
 
 import gradio as gr
 from starlette.routing import BaseRoute
 
+from db.kept_store import open_kept, settings_from_environment
 from db.store import Store
 from ui import (
     about,
@@ -16,6 +19,7 @@ from ui import (
     analyse,
     annotate,
     api,
+    backup_badge,
     hugging_face,
     origin,
     pictures,
@@ -23,6 +27,7 @@ from ui import (
     review_downloads,
     server,
     starter,
+    taking_out,
     theme,
     training,
     video,
@@ -63,6 +68,8 @@ def routes(store: Store, first_is_admin: bool = False) -> list[BaseRoute]:
         *account.Accounts(store, first_is_admin, signs_up=elsewhere is None).routes(),
         *(hugging_face.HuggingFace(store, elsewhere).routes() if elsewhere else ()),
         *account_people.People(store).routes(),
+        *taking_out.routes(store),
+        *backup_badge.routes(store),
         *pictures.routes(store),
         *review_downloads.routes(store),
     ]
@@ -71,36 +78,56 @@ def routes(store: Store, first_is_admin: bool = False) -> list[BaseRoute]:
 def main() -> None:
     """Answer at once and load the model meanwhile; GRADIO_SERVER_PORT and GRADIO_SERVER_NAME work as well."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _told_to_end)
     try:
-        store = Store.open(folder=options.data)
-        serving = Serving(load_predictor(options.model), store, pinned=options.model is not None)
-        pages = build(serving, store)
-        own = routes(store, origin.listens_here_only(options.server_name))
-        most_bytes = max(ImageLimits().max_bytes, video.LIMITS.max_bytes)
-        _, address, _ = pages.launch(
-            server_name=options.server_name,
-            server_port=options.port,
-            theme=theme.THEME,
-            css_paths=theme.STYLESHEETS,
-            max_file_size=most_bytes,
-            app_kwargs=server.app_kwargs(
-                store, serving.model_version, own, lambda: len(pages._queue), most_bytes
-            ),
-            run_history=False,
-            share=False,
-            enable_monitoring=False,
-            mcp_server=api.mcp_is_there(),
-            quiet=True,  # Gradio would recommend a public link
-            footer_links=["api"],
-            prevent_thread_lock=True,
-        )
-        print(f"VL-FAU: {address}", flush=True)  # noqa: T201
-        serving.start()
-        threading.Thread(
-            target=starter.add_in_background, args=(store, serving.predictor()), daemon=True
-        ).start()
+        with closing(open_kept(settings_from_environment(), options.data)) as store:
+            try:
+                _serve(options, store)
+            finally:
+                if store.keeper is not None:
+                    store.keeper.stop()
     except VLFAUError as error:
         sys.exit(str(error))
+    except Terminated:
+        # as a program ends that knows nothing of the signal: threads in the middle of a photo need not be waited for
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+
+
+class Terminated(BaseException):
+    """The program is told to end; what is below `finally` is done first."""
+
+
+def _told_to_end(*_: object) -> None:
+    raise Terminated
+
+
+def _serve(options: argparse.Namespace, store: Store) -> None:
+    """Until somebody ends the program."""
+    serving = Serving(load_predictor(options.model), store, pinned=options.model is not None)
+    pages = build(serving, store)
+    own = routes(store, origin.listens_here_only(options.server_name))
+    most_bytes = max(ImageLimits().max_bytes, video.LIMITS.max_bytes)
+    _, address, _ = pages.launch(
+        server_name=options.server_name,
+        server_port=options.port,
+        theme=theme.THEME,
+        css_paths=theme.STYLESHEETS,
+        max_file_size=most_bytes,
+        app_kwargs=server.app_kwargs(
+            store, serving.model_version, own, lambda: len(pages._queue), most_bytes
+        ),
+        run_history=False,
+        share=False,
+        enable_monitoring=False,
+        mcp_server=api.mcp_is_there(),
+        quiet=True,  # Gradio would recommend a public link
+        footer_links=["api"],
+        prevent_thread_lock=True,
+    )
+    print(f"VL-FAU: {address}", flush=True)  # noqa: T201
+    serving.start()
+    threading.Thread(target=starter.add_in_background, args=(store, serving.predictor()), daemon=True).start()
     pages.block_thread()
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from db.answer_tables import AnswerRow, Response
 from db.rows import in_parts
 from db.store import Work
-from db.tables import AnswerRow, Item, PredictedUnitRow, PredictionRow, Response
+from db.tables import Item, PredictedUnitRow, PredictionRow
 from db.values import Answer, Occurrence, PredictedUnit, Prediction, Status, UnitAnswer
 
 _AT_ONCE = 500

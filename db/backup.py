@@ -40,9 +40,9 @@ def backup(store: Store, file: str | Path) -> BackupReport:
     forgotten meanwhile is missing, and said so.
     """
     file = Path(file)
-    with _beside(file.parent) as folder:
+    with unfinished_beside(file.parent) as folder:
         if store.is_sqlite:
-            shas = _snapshot(store, folder / SNAPSHOT)
+            shas = take_snapshot(store, folder / SNAPSHOT)
         else:
             with store.reading(OPERATOR, "export") as work:
                 shas = write_store(work, folder / ROWS)
@@ -60,7 +60,7 @@ def restore(file: str | Path, url: str | None = None, folder: str | Path | None 
     migrated.
     """
     location, target = where(url, folder)
-    with _beside(target) as unpacked:
+    with unfinished_beside(target) as unpacked:
         _unpack(Path(file), unpacked)
         if location.get_backend_name() == "sqlite" and (unpacked / SNAPSHOT).exists():
             database = Path(location.database or "")
@@ -87,20 +87,24 @@ def _refill(unpacked: Path, url: str | None, folder: str | Path | None) -> int:
     return counts.get("image", 0)
 
 
-def _snapshot(store: Store, target: Path) -> list[str]:
+def take_snapshot(store: Store, target: Path) -> list[str]:
     """A copy of a SQLite database at one moment; returns the photos it names."""
-    with (
-        closing(sqlite3.connect(str(store.url.database), timeout=30)) as source,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        source.backup(copy)  # all pages in one step: one read transaction, and writers go on
-        copy.execute("PRAGMA journal_mode = DELETE")
-        verdict = copy.execute("PRAGMA quick_check").fetchone()[0]
-        if verdict != "ok":
-            raise StoreError(
-                f"The database is damaged. SQLite says: {verdict}. Restore the last good backup."
-            )
-        return [sha256 for (sha256,) in copy.execute(str(select(Image.sha256).order_by(Image.id)))]
+    try:
+        with (
+            closing(sqlite3.connect(str(store.url.database), timeout=30)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)  # all pages in one step: one read transaction, and writers go on
+            copy.execute("PRAGMA journal_mode = DELETE")
+            verdict = copy.execute("PRAGMA quick_check").fetchone()[0]
+            shas = [sha256 for (sha256,) in copy.execute(str(select(Image.sha256).order_by(Image.id)))]
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"The database cannot be copied. SQLite says: {error}. Make room in {target.parent}."
+        ) from error
+    if verdict != "ok":
+        raise StoreError(f"The database is damaged. SQLite says: {verdict}. Restore the last good backup.")
+    return shas
 
 
 def _pack(part: Path, folder: Path, images: ContentStore, shas: list[str]) -> list[str]:
@@ -140,7 +144,7 @@ def _place_photos(source: Path, target: ContentStore) -> int:
 
 
 @contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
+def unfinished_beside(folder: Path) -> Iterator[Path]:
     """A folder for unfinished work on the same disk, gone afterwards."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,3 +161,18 @@ def _beside(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def unfinished_in(folder: Path) -> Iterator[Path]:
+    """A folder of that name for unfinished work, of which nothing is left afterwards, nor of a time before."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        raise StoreError(
+            f"The disk does not take it. {error.strerror or error}. Make room beside {folder}."
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

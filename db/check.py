@@ -6,22 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import aliased
 
+from db.answer_tables import Response
 from db.answers import stands
 from db.errors import StoreError
 from db.events import state_at, state_now
 from db.evidence import unpack
 from db.roles import OPERATOR
 from db.store import Store, Work
-from db.tables import (
-    Event,
-    Image,
-    Item,
-    Lease,
-    PredictedUnitRow,
-    PredictionRow,
-    Response,
-    Tombstone,
-)
+from db.tables import Event, Image, Item, Lease, PredictedUnitRow, PredictionRow, Tombstone
 from db.values import ItemState, Status
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from db import (
     annotators,
-    backup,
     check,
+    cli_backup,
     export,
     measures,
     migrate,
@@ -22,6 +22,7 @@ from db import (
     people,
     projects,
     publish,
+    renewal,
     rescore,
     stats,
     transfer,
@@ -67,7 +68,6 @@ def _parser() -> argparse.ArgumentParser:
 
     as_json = ("--json", dict(action="store_true", help="print JSON"))
     project = ("--project", dict(help="name of the project; default: the only one"))
-    file = ("file", dict(metavar="FILE", type=Path))
     code = ("subject", dict(metavar="SUBJECT", help="code of the person"))
     command("upgrade", _upgrade, "create the database, or bring it to this version's schema")
     command("stats", _stats, "how much there is, and how far each project is", as_json)
@@ -89,9 +89,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("agreement", _agreement, "how well people agree, and whom to believe", project, as_json)
     command("forget", _forget, "erase a person: rows, photos, events", code, as_json)
+    command(
+        "renew",
+        _renew,
+        "publish again, without those who left, what was published before; and bring the backups up to date",
+    )
     command("withdraw", _withdraw, "keep a person out of queue and exports at once", code)
-    command("backup", _backup, "write database and photos into one file, while others write", file, as_json)
-    command("restore", _restore, "make a new store from a backup", file)
+    place = (
+        "place",
+        dict(
+            metavar="PLACE",
+            help="a file; or where an app keeps its backups: a folder, hf://datasets/ORG/NAME",
+        ),
+    )
+    command(
+        "backup",
+        cli_backup.save_copy,
+        "write database and photos into one file, or bring the backups of an app up to date; while others write",
+        place,
+        ("--take-over", dict(action="store_true", help="this database replaces the one kept there")),
+        as_json,
+    )
+    command("restore", cli_backup.bring_back, "make a new store from a backup", place)
     command(
         "check",
         _check,
@@ -207,41 +226,39 @@ def _agreement(words: Words) -> None:
     return None
 
 
-def _forget(words: Words) -> None:
+def _forget(words: Words) -> int:
     with _open(words) as store:
         report = people.forget(store, OPERATOR, words.subject)
+        reached = renewal.reach(store, OPERATOR)
     if words.json:
-        return _print_json(asdict(report))
+        _print_json(asdict(report) | {"elsewhere": asdict(reached)})
+        return int(bool(reached.failed))
     print(
         f"Erased: {report.images} photos, {report.faces} faces, {report.responses} answers, in {report.events} events. "
-        f"Out of reach: backups made before now, and copies of {report.exports} exports; make both anew."
+        f"Out of reach: backups in files made before now, and copies of {report.exports} exports; make both anew."
     )
-    return None
+    return _tell_reached(reached)
 
 
-def _withdraw(words: Words) -> None:
+def _withdraw(words: Words) -> int:
     with _open(words) as store:
         items = people.withdraw(store, OPERATOR, words.subject)
+        reached = renewal.reach(store, OPERATOR)
     print(f"{items} faces are out of the queue and of future exports. To erase them: python -m db forget")
+    return _tell_reached(reached)
 
 
-def _backup(words: Words) -> int:
+def _tell_reached(reached: renewal.Reached) -> int:
+    for line in reached.done:
+        print(line)
+    for line in reached.failed:
+        print(f"Not reached: {line}", file=sys.stderr)
+    return int(bool(reached.failed))
+
+
+def _renew(words: Words) -> int:
     with _open(words) as store:
-        report = backup.backup(store, words.file)
-    if words.json:
-        _print_json(asdict(report))
-    else:
-        print(f"{words.file}: {report.size_bytes / 1e6:.1f} MB, {report.images} photos.")
-        for sha256 in report.missing:
-            print(f"The photo {sha256} is missing.", file=sys.stderr)
-    return int(bool(report.missing))
-
-
-def _restore(words: Words) -> None:
-    images = backup.restore(words.file, words.url, words.data)
-    print(
-        f"The store is back, with {images} photos. Who was forgotten since the backup must be forgotten again."
-    )
+        return _tell_reached(renewal.reach(store, OPERATOR))
 
 
 def _check(words: Words) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, MetaData
+from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, ForeignKey, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -20,6 +20,11 @@ NAMES = {
 """Every constraint has a name, so that a message can tell which one was broken and a migration can find it."""
 
 WITHOUT_SIDES = tuple(unit.number for unit in ACTION_UNITS if not unit.has_sides)
+
+KEPT = {"sqlite_autoincrement": True}
+COMPACT = {"sqlite_with_rowid": False}
+CONFIDENTIAL = COMPACT | {"info": {"confidential": True}}
+"""A table whose rows never leave the database: no event, export or count has them."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -91,3 +96,8 @@ def scored_unit_rules() -> tuple[CheckConstraint, ...]:
         CheckConstraint("occurrence IS NOT NULL OR text IS NOT NULL", name="says_something"),
         short("text", 300),
     )
+
+
+def owned(column: str) -> Mapped[int]:
+    """A reference to a row that this one goes with: erasing a person erases what hangs on their photos."""
+    return mapped_column(ForeignKey(column, ondelete="CASCADE"))

@@ -4,11 +4,12 @@ from collections.abc import Collection
 
 from sqlalchemy import func, select, text
 
+from db.answer_tables import AnswerRow, Response
 from db.answers import stands
 from db.roles import Actor
 from db.rows import in_parts
 from db.store import Store
-from db.tables import CLOSED, Annotator, AnswerRow, FaceRow, Image, Item, PredictedUnitRow, Response
+from db.tables import CLOSED, Annotator, FaceRow, Image, Item, PredictedUnitRow
 from db.values import ItemState, Occurrence, Status
 
 _AT_ONCE = 500

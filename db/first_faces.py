@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from db.answer_tables import Gold, GoldUnit
 from db.errors import Conflict
 from db.photos import put_image, put_item
 from db.projects import ProjectSettings, put_project
 from db.responses import unit_columns
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import Gold, GoldUnit, Item, Project
+from db.tables import Item, Project
 from db.values import Answer, Consent, ItemState, SaidOfFace
 
 

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from db.answer_tables import AnswerRow, Gold, GoldUnit, Response
 from db.answers import stands
 from db.store import Work
-from db.tables import AnswerRow, Gold, GoldUnit, Item, PredictedUnitRow, Response
+from db.tables import Item, PredictedUnitRow
 from db.values import ItemState, Occurrence, Status
 from vlfau.action_units import AU_NUMBERS
 

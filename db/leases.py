@@ -6,11 +6,12 @@ from datetime import timedelta
 import numpy as np
 from sqlalchemy import bindparam, select
 
+from db.answer_tables import Response
 from db.answers import answers_of, head, prediction_of
 from db.errors import AlreadySubmitted, Conflict, LeaseError, NotFound
 from db.photos import face_of
 from db.store import Work
-from db.tables import FaceRow, Image, Item, Lease, Membership, PredictionRow, Project, Response
+from db.tables import FaceRow, Image, Item, Lease, Membership, PredictionRow, Project
 from db.values import ChosenBy, ItemState, Outcome, Status, Task
 
 _MAX_EXPIRED = 100

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select, text
 
 from db import agreement
+from db.answer_tables import Response
 from db.answers import stands
 from db.consensus import consensus
 from db.judgements import Judgements, judgements
@@ -20,7 +21,7 @@ from db.responses import gold_answers
 from db.review import adjudications
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import CLOSED, Annotator, Item, Lease, Response
+from db.tables import CLOSED, Annotator, Item, Lease
 from db.values import Answer, ItemState, Outcome, Status
 from vlfau.action_units import AU_NUMBERS
 

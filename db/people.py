@@ -5,21 +5,20 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from db.answer_tables import Adjudication, Gold, Response
 from db.errors import NotFound
 from db.leases import end
-from db.roles import Actor
+from db.roles import PERMISSIONS, Actor, Role
 from db.store import Store, Work
 from db.tables import (
-    Adjudication,
+    Annotator,
     Event,
     Export,
     FaceRow,
-    Gold,
     Image,
     Item,
     Lease,
     PredictionRow,
-    Response,
     Subject,
     Tombstone,
 )
@@ -53,17 +52,48 @@ def withdraw(store: Store, actor: Actor, code: str) -> int:
     Nothing is erased yet, see `forget`.
     """
     with store.unit_of_work(actor, "withdraw") as work:
-        subject = _subject(work, code)
-        subject.withdrawn_at = subject.withdrawn_at or work.now
-        items = work.scalars(
-            select(Item).where(Item.id.in_(_items(subject.id))).order_by(Item.id).with_for_update()
-        ).all()
-        held = select(Lease).where(Lease.item_id.in_(_items(subject.id)), Lease.outcome.is_(None))
-        for lease in work.scalars(held).all():
-            end(work, lease, Outcome.PUT_BACK)
-        for item in items:
-            item.state = ItemState.WITHDRAWN
-        return len(items)
+        return _withdraw(work, _subject(work, code))
+
+
+def withdraw_own(store: Store, actor: Actor, code: str) -> int:
+    """The same by who kept a photo of that person, or an admin; raises `NotFound` for a code of others' photos too."""
+    with store.unit_of_work(actor, "withdraw_own") as work:
+        subject = work.scalars(select(Subject).where(Subject.code == code)).first()
+        if subject is None or not (_is_admin(work) or _kept_by_actor(work, subject)):
+            raise NotFound(
+                "You kept no photo of that person. The code is another one, or somebody else kept the photos. "
+                "Check the code, or ask whoever runs this page."
+            )
+        return _withdraw(work, subject)
+
+
+def _is_admin(work: Work) -> bool:
+    who = work.get(Annotator, work.annotator_id)
+    return who is not None and Role(who.role).includes(PERMISSIONS["withdraw"])
+
+
+def _kept_by_actor(work: Work, subject: Subject) -> bool:
+    """By the events: they tell who brought which photo."""
+    images = set(work.scalars(select(Image.id).where(Image.subject_id == subject.id)))
+    own = select(Event.changes).where(Event.actor_id == work.annotator_id, Event.kind == "keep_photo")
+    return any(
+        change["table"] == "image" and change["key"][0] in images
+        for changes in work.scalars(own)
+        for change in changes
+    )
+
+
+def _withdraw(work: Work, subject: Subject) -> int:
+    subject.withdrawn_at = subject.withdrawn_at or work.now
+    items = work.scalars(
+        select(Item).where(Item.id.in_(_items(subject.id))).order_by(Item.id).with_for_update()
+    ).all()
+    held = select(Lease).where(Lease.item_id.in_(_items(subject.id)), Lease.outcome.is_(None))
+    for lease in work.scalars(held).all():
+        end(work, lease, Outcome.PUT_BACK)
+    for item in items:
+        item.state = ItemState.WITHDRAWN
+    return len(items)
 
 
 def forget(store: Store, actor: Actor, code: str) -> Forgotten:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Row, bindparam, select, text
 
+from db.answer_tables import Response
 from db.answers import predicted_units
 from db.errors import NotAllowed, NotFound
 from db.evidence import unpack
@@ -15,7 +16,7 @@ from db.photos import face_of
 from db.queue import likely_items
 from db.roles import Actor, Role
 from db.store import Store, Work
-from db.tables import Annotator, FaceRow, Image, Item, Lease, PredictionRow, Response
+from db.tables import Annotator, FaceRow, Image, Item, Lease, PredictionRow
 from db.values import ItemState, Task
 from vlfau.faces import Face
 

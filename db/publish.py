@@ -9,8 +9,10 @@ from typing import Any
 from db.errors import StoreError
 from db.export import ANSWERS, FACES, ExportReport, export
 from db.projects import list_projects
+from db.remote import erase_unnamed, hub_errors
 from db.roles import Actor
 from db.store import Store
+from db.tables import Publication
 from db.text import required_text
 from db.values import Consent
 
@@ -44,14 +46,17 @@ def publish(
     labels_only: bool = False,
     public: bool = False,
     keep_history: bool = False,
+    renews: bool = False,
 ) -> Published:
     """Upload the faces of a project whose people agreed to publishing, in one commit; admins only.
 
     A new repository is private, and gated in any case: who wants it asks, and a person decides. What was there before
     is replaced, and its history dropped unless `keep_history`, so that who was forgotten meanwhile is in no earlier
     state; copies that were taken are out of reach. `labels_only` leaves the photos out. `contact` is where people ask
-    to be taken out. Raises `StoreError` when nobody agreed, or the Hub refuses.
+    to be taken out. Raises `StoreError` when nobody agreed, or the Hub refuses. `renews`: what lies there is replaced,
+    also by nothing.
     """
+    read_at = store.clock()
     licence, contact = (
         required_text(licence, _MAX_LICENCE, "The licence"),
         required_text(contact, 200, "The contact"),
@@ -59,7 +64,7 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="publish-", dir=store.folder) as made:
         folder = Path(made) / "set"
         report = export(store, actor, project_id, folder, "parquet", Consent.PUBLISH)
-        if not report.faces:
+        if not report.faces and not renews:
             raise StoreError(
                 "There is nothing to publish. Nobody in this project agreed that their photo may be published. "
                 "Ask people, or export it for yourself."
@@ -69,6 +74,16 @@ def publish(
         name = list_projects(store, actor)[project_id].name
         (folder / "README.md").write_text(card(name, report, licence, contact, labels_only), "utf-8")
         revision = _upload(folder, repository, public, keep_history)
+    with store.unit_of_work(actor, "export") as work:
+        settings = {
+            "repository": repository,
+            "licence": licence,
+            "contact": contact,
+            "labels_only": labels_only,
+        }
+        counts = {"faces": report.faces, "responses": report.answers}
+        done = {"revision": revision, "history_kept": keep_history, "read_at": read_at, "at": work.now}
+        work.add(Publication(project_id=project_id, **settings, **counts, **done))
     return Published(repository, revision, report.faces, report.answers, not labels_only, keep_history)
 
 
@@ -142,7 +157,6 @@ def _drop_photos(path: Path) -> None:
 
 def _upload(folder: Path, repository: str, public: bool, keep_history: bool) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
     api, kind = HfApi(), "dataset"
     try:
@@ -154,8 +168,9 @@ def _upload(folder: Path, repository: str, public: bool, keep_history: bool) -> 
         )
         if not keep_history:
             api.super_squash_history(repository, repo_type=kind, commit_message="Publish")
+            erase_unnamed(api, repository)
         return str(api.repo_info(repository, repo_type=kind).sha)
-    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
+    except hub_errors() as error:
         raise StoreError(
             f"The data set is not on the Hub, or not whole. {repository}: {error}. Check the name and the token "
             "(HF_TOKEN, or `hf auth login`; it has to be allowed to write) and publish again."

@@ -2,13 +2,14 @@
 
 from sqlalchemy import BindParameter, Select, bindparam, func, or_, select, text
 
+from db.answer_tables import Response
 from db.answers import stands
 from db.errors import NotQualified
 from db.leases import locked_item, running, take, take_back_expired, task_of
 from db.projects import project_row
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import CLOSED, OPEN, UNFINISHED, Item, Lease, Membership, Project, Response
+from db.tables import CLOSED, OPEN, UNFINISHED, Item, Lease, Membership, Project
 from db.values import ChosenBy, ItemState, Status, Task
 
 _NEAR = 256

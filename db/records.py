@@ -12,22 +12,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from db.answer_tables import Response
 from db.answers import answers_of, stands
 from db.consensus import Consensus, UnitConsensus, consensus
 from db.judgements import LEFT_OUT, judgements
 from db.measures import verdicts
 from db.rows import in_parts
 from db.store import Work
-from db.tables import (
-    Annotator,
-    FaceRow,
-    Image,
-    Item,
-    PredictedUnitRow,
-    PredictionRow,
-    Response,
-    Subject,
-)
+from db.tables import Annotator, FaceRow, Image, Item, PredictedUnitRow, PredictionRow, Subject
 from db.values import Answer, Consent, ItemState, Status
 from vlfau.action_units import AU_NUMBERS, by_number
 

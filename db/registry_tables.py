@@ -15,8 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.columns import Base, one_of, short
-from db.tables import KEPT
+from db.columns import KEPT, Base, one_of, short
 
 
 class Alias(StrEnum):

@@ -2,12 +2,13 @@
 
 from sqlalchemy import Integer, cast, func, select
 
+from db.answer_tables import AnswerRow, Response
 from db.answers import answers_of, predicted_units, standing, votes
 from db.priority import priority, rarity_weights
 from db.projects import project_row
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import AnswerRow, Item, PredictedUnitRow, Response
+from db.tables import Item, PredictedUnitRow
 from db.values import ItemState, Occurrence, Status
 from vlfau.action_units import AU_NUMBERS
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from db.answer_tables import AnswerRow, Gold, GoldUnit, Response
 from db.answers import answers_of, head, predicted_units, scored, stands, votes_on
 from db.errors import Conflict, NotFound, StoreError
 from db.leases import ANSWERABLE, InHand, end, locked_item, own_lease, renew, running, take, task_of
@@ -13,7 +14,7 @@ from db.projects import project_row
 from db.queue import is_qualified, membership
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import AnswerRow, Gold, GoldUnit, Item, Project, Response
+from db.tables import Item, Project
 from db.text import MAX_NOTE, required_text
 from db.values import Answer, ChosenBy, ItemState, Occurrence, Outcome, PastResponse, Status, Task
 

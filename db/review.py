@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Select, func, select
 
+from db.answer_tables import AdjudicatedUnit, Adjudication, Gold, GoldUnit, Response
 from db.answers import answers_of, prediction_of, scored, standing, stands, votes
 from db.errors import Conflict, StoreError
 from db.leases import item_of, locked_item
@@ -16,17 +17,7 @@ from db.photos import face_of
 from db.responses import gold_answers, unit_columns
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import (
-    AdjudicatedUnit,
-    Adjudication,
-    Annotator,
-    FaceRow,
-    Gold,
-    GoldUnit,
-    Image,
-    Item,
-    Response,
-)
+from db.tables import Annotator, FaceRow, Image, Item
 from db.text import MAX_NOTE, clean_text, required_text
 from db.values import Answer, ItemState, Prediction, Status
 from vlfau.faces import Face

@@ -55,6 +55,7 @@ PERMISSIONS: dict[str, Role] = {
     "add_image": Role.ANNOTATOR,
     "add_prediction": Role.ANNOTATOR,
     "add_item": Role.ANNOTATOR,
+    "withdraw_own": Role.ANNOTATOR,
     # settling
     "review": Role.REVIEWER,
     "adjudicate": Role.REVIEWER,

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, LargeBinary, Table
 
-from db.columns import UtcDateTime
-from db.registry_tables import TrainingRun  # its module builds on db.tables: with it, all tables are known
+from db import answer_tables, registry_tables, tables  # noqa: F401 (with these, all tables are known)
+from db.columns import Base, UtcDateTime
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ Values = dict[str, Any]
 """Column -> JSON value: a moment is ISO 8601 in UTC, bytes are base64, the rest is as it is."""
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in TrainingRun.metadata.sorted_tables if not table.info.get("confidential")
+    table.name: table for table in Base.metadata.sorted_tables if not table.info.get("confidential")
 }
 """Name -> table; a table comes after those it refers to. Those with passwords are not among them."""
 

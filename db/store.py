@@ -3,11 +3,11 @@
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from sqlalchemy import (
     URL,
@@ -35,11 +35,12 @@ from db.roles import PERMISSIONS, Actor, Role
 from db.rows import TABLES, encode, key_of
 from db.tables import Annotator, Event
 from db.turn import Turn
+from db.values import BackupStanding
 
 T = TypeVar("T", bound=Base)
 Columns = TypeVarTuple("Columns")
 
-REVISION = "0005"
+REVISION = "0006"
 """The schema this code works with; a test compares it with the newest migration."""
 
 DEFAULT_FOLDER = Path("data")
@@ -181,6 +182,23 @@ def _change(
     return change | ({"values": encode(table, wanted)} if wanted else {})
 
 
+class StoreKeeper(Protocol):
+    """Who keeps copies of a store elsewhere, and has a word in what may be told as stored: `db.keeper`."""
+
+    @property
+    def standing(self) -> BackupStanding:
+        """How the copies stand."""
+
+    def permit(self) -> None:
+        """Raises when nothing may be changed."""
+
+    def confirm(self) -> None:
+        """Returns when what was stored may be acknowledged; raises when it may not."""
+
+    def stop(self) -> None:
+        """A last copy, and no more."""
+
+
 class Store:
     """Opens a database that is up to date, and the photos beside it.
 
@@ -200,6 +218,7 @@ class Store:
         self.clock = clock
         self.random = rng or random.SystemRandom()
         self.images = ContentStore(self.folder / "images")
+        self.keeper: StoreKeeper | None = None
         self._engine = make_engine(self.url)
         self._turn = Turn(Path(f"{self.url.database}.turn")) if self.is_sqlite else None
         self._check_revision()
@@ -216,13 +235,19 @@ class Store:
     def is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
-    def turn(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def turn(self) -> Iterator[None]:
         """Verbs in this block come one right after the other, if writers stand in a row: each is still by itself.
 
         Who answers a face and gets the next one waits once and not twice, and nobody waits for a crowd that stands in
-        two rows at a time.
+        two rows at a time. When the turn is over, the `keeper` confirms what was stored.
         """
-        return self._turn.taken() if self._turn else nullcontext()
+        if self.keeper is not None:
+            self.keeper.permit()
+        with self._turn.taken() if self._turn else nullcontext(True) as outermost:
+            yield
+        if self.keeper is not None and outermost:
+            self.keeper.confirm()
 
     @contextmanager
     def unit_of_work(self, actor: Actor, verb: str) -> Iterator[Work]:
@@ -253,10 +278,14 @@ class Store:
             work.permit()
             yield work
 
-    def ping(self) -> None:
-        """Raises `StoreError` when the database does not answer."""
-        with border(), self._engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
+    def answers(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with border(), self._engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except StoreError:
+            return False
+        return True
 
     def truncate_log(self) -> None:
         """SQLite: write everything into the database file and empty the log beside it."""

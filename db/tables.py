@@ -1,4 +1,4 @@
-"""The tables of the store: people in photos, what models said, what people answered, and every change that was made."""
+"""The tables of the store: photos of people, what models said of them, who annotates, the queue, and every change."""
 
 from datetime import datetime
 from typing import Any
@@ -6,17 +6,16 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     LargeBinary,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from db.columns import Base, ScoredUnit, known_unit, one_of, scored_unit_rules, share, short
+from db.columns import COMPACT, CONFIDENTIAL, KEPT, Base, known_unit, one_of, owned, share, short
 from db.roles import Role
-from db.values import ChosenBy, Consent, ItemState, Outcome, Status
+from db.values import ChosenBy, Consent, ItemState, Outcome
 
 OPEN = "state = 'open' AND wanted > answers + held"
 """An item with a place free. Indexes and queries share this very text: SQLite takes a partial index only then, and only
@@ -24,16 +23,6 @@ with the lone column on the left, because it turns other comparisons round befor
 CLOSED = "state <> 'open'"
 """Everything else; the index on it stays out of the way of those above."""
 UNFINISHED = "outcome IN ('expired', 'put_back')"
-
-KEPT = {"sqlite_autoincrement": True}
-COMPACT = {"sqlite_with_rowid": False}
-CONFIDENTIAL = COMPACT | {"info": {"confidential": True}}
-"""A table whose rows never leave the database: no event, export or count has them."""
-
-
-def _owned(column: str) -> Mapped[int]:
-    """A reference to a row that this one goes with: erasing a person erases what hangs on their photos."""
-    return mapped_column(ForeignKey(column, ondelete="CASCADE"))
 
 
 class Subject(Base):
@@ -62,7 +51,7 @@ class Image(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    subject_id: Mapped[int] = _owned("subject.id")
+    subject_id: Mapped[int] = owned("subject.id")
     sha256: Mapped[str] = mapped_column(unique=True)
     width_px: Mapped[int]
     height_px: Mapped[int]
@@ -83,7 +72,7 @@ class FaceRow(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    image_id: Mapped[int] = _owned("image.id")
+    image_id: Mapped[int] = owned("image.id")
     x0_px: Mapped[float]
     y0_px: Mapped[float]
     x1_px: Mapped[float]
@@ -112,7 +101,7 @@ class PredictionRow(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    face_id: Mapped[int] = _owned("face.id")
+    face_id: Mapped[int] = owned("face.id")
     model_version: Mapped[str]
     description: Mapped[str | None]
     made_at: Mapped[datetime]
@@ -276,7 +265,7 @@ class Item(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
-    face_id: Mapped[int] = _owned("face.id")
+    face_id: Mapped[int] = owned("face.id")
     prediction_id: Mapped[int | None] = mapped_column(ForeignKey("prediction.id", ondelete="CASCADE"))
     state: Mapped[str]
     wanted: Mapped[int]
@@ -311,7 +300,7 @@ class Lease(Base):
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = _owned("item.id")
+    item_id: Mapped[int] = owned("item.id")
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
     chosen_by: Mapped[str]
@@ -319,133 +308,6 @@ class Lease(Base):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-
-
-class Response(Base):
-    """What one person said of one item at one moment. Never changed: a later row supersedes it."""
-
-    __tablename__ = "response"
-    __table_args__ = (
-        UniqueConstraint("id", "annotator_id", "item_id", name="uq_response_chain"),
-        UniqueConstraint("supersedes", name="uq_response_superseded_once"),
-        ForeignKeyConstraint(
-            ["supersedes", "annotator_id", "item_id"],
-            ["response.id", "response.annotator_id", "response.item_id"],
-            name="fk_response_supersedes_own",
-        ),
-        Index("uq_response_one_chain", "annotator_id", "item_id", unique=True,
-              sqlite_where=text("supersedes IS NULL"), postgresql_where=text("supersedes IS NULL")),
-        one_of("status", Status),
-        one_of("chosen_by", ChosenBy),
-        CheckConstraint("status <> 'discarded' OR reason IS NOT NULL", name="discarded_has_reason"),
-        CheckConstraint("seconds >= 0 AND seconds <= 86400", name="seconds"),
-        CheckConstraint("supersedes < id", name="supersedes_earlier"),
-        short("description", 1000),
-        short("reason", 500),
-        Index(None, "item_id"),
-        Index(None, "annotator_id", "project_id", "id"),
-        Index(None, "prediction_id"),
-        KEPT,
-    )  # fmt: skip
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = _owned("item.id")
-    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
-    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
-    supersedes: Mapped[int | None]
-    status: Mapped[str]
-    prediction_id: Mapped[int | None] = mapped_column(ForeignKey("prediction.id", ondelete="CASCADE"))
-    """The prediction the item had then, shown or not."""
-    blind: Mapped[bool]
-    chosen_by: Mapped[str]
-    seconds: Mapped[float]
-    guideline_version: Mapped[int]
-    description: Mapped[str | None]
-    reason: Mapped[str | None]
-    at: Mapped[datetime]
-
-
-class AnswerRow(ScoredUnit, Base):
-    """What a response says of one action unit; no row, not answered."""
-
-    __tablename__ = "answer"
-    __table_args__ = (*scored_unit_rules(), COMPACT)
-
-    response_id: Mapped[int] = mapped_column(
-        ForeignKey("response.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
-    )
-
-
-class Verdict:
-    """Columns of what a reviewer laid down about an item."""
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    supersedes: Mapped[int | None]
-    description: Mapped[str | None]
-    note: Mapped[str | None]
-    at: Mapped[datetime]
-
-    @declared_attr
-    def item_id(self) -> Mapped[int]:
-        return _owned("item.id")
-
-    @declared_attr
-    def reviewer_id(self) -> Mapped[int | None]:
-        """None: the operator."""
-        return mapped_column(ForeignKey("annotator.id"))
-
-
-def _verdict_rules(table: str) -> tuple[Any, ...]:
-    """One chain of verdicts per item, like that of responses."""
-    first = text("supersedes IS NULL")
-    return (
-        UniqueConstraint("id", "item_id", name=f"uq_{table}_chain"),
-        UniqueConstraint("supersedes", name=f"uq_{table}_superseded_once"),
-        ForeignKeyConstraint(
-            ["supersedes", "item_id"], [f"{table}.id", f"{table}.item_id"], name=f"fk_{table}_supersedes_own"
-        ),
-        Index(f"uq_{table}_one_chain", "item_id", unique=True, sqlite_where=first, postgresql_where=first),
-        CheckConstraint("supersedes < id", name="supersedes_earlier"),
-        short("description", 1000),
-        short("note", 500),
-        KEPT,
-    )
-
-
-class Adjudication(Verdict, Base):
-    """What a reviewer decided about an item on which people disagreed."""
-
-    __tablename__ = "adjudication"
-    __table_args__ = _verdict_rules("adjudication")
-
-
-class AdjudicatedUnit(ScoredUnit, Base):
-    """What an adjudication says of one action unit."""
-
-    __tablename__ = "adjudicated_unit"
-    __table_args__ = (*scored_unit_rules(), COMPACT)
-
-    adjudication_id: Mapped[int] = mapped_column(
-        ForeignKey("adjudication.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
-    )
-
-
-class Gold(Verdict, Base):
-    """A known answer, against which people are measured."""
-
-    __tablename__ = "gold"
-    __table_args__ = _verdict_rules("gold")
-
-
-class GoldUnit(ScoredUnit, Base):
-    """What is known of one action unit."""
-
-    __tablename__ = "gold_unit"
-    __table_args__ = (*scored_unit_rules(), COMPACT)
-
-    gold_id: Mapped[int] = mapped_column(
-        ForeignKey("gold.id", ondelete="CASCADE"), primary_key=True, sort_order=-1
-    )
 
 
 class Export(Base):
@@ -460,6 +322,36 @@ class Export(Base):
     scope: Mapped[str]
     faces: Mapped[int]
     responses: Mapped[int]
+    at: Mapped[datetime]
+
+
+class Publication(Base):
+    """A project as it was put on the Hub, and all that is needed to do it again without somebody."""
+
+    __tablename__ = "publication"
+    __table_args__ = (
+        short("repository", 200),
+        short("revision", 80),
+        short("licence", 60),
+        short("contact", 200),
+        CheckConstraint("faces >= 0 AND responses >= 0", name="counts"),
+        Index(None, "repository", "id"),
+        KEPT,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))
+    repository: Mapped[str]
+    revision: Mapped[str]
+    """The commit."""
+    licence: Mapped[str]
+    contact: Mapped[str]
+    labels_only: Mapped[bool]
+    history_kept: Mapped[bool]
+    faces: Mapped[int]
+    responses: Mapped[int]
+    read_at: Mapped[datetime]
+    """When the store was read for it: whoever left after that is in it."""
     at: Mapped[datetime]
 
 

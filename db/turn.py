@@ -26,16 +26,19 @@ class Turn:
         self._taken = False
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Wait for one's turn; it ends with the block, or with the process. Who has it already goes on."""
+    def taken(self) -> Iterator[bool]:
+        """Wait for one's turn, which ends with the block, or with the process; True.
+
+        Who has it already goes on; False.
+        """
         with self._threads:
             if self._taken:
-                yield
+                yield False
                 return
             self._taken = True
             try:
                 with self._alone():
-                    yield
+                    yield True
             finally:
                 self._taken = False
 

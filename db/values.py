@@ -273,3 +273,22 @@ class PastResponse:
     can_reopen: bool
     """False when a reviewer closed it. Where the item stands is not said: whether it is known, or others disagree, must
     not sway anybody."""
+
+
+@dataclass(frozen=True)
+class BackupStanding:
+    """How the running backup of a store stands."""
+
+    place: str
+    minutes: float
+    sync: bool
+    saved_at: datetime | None
+    """The last round that went well; None when there was none since the start."""
+    saved: int
+    """The last event at the place."""
+    error: str | None
+    """Why the last round did not go well; None when it did."""
+    branched: int
+    """Events at the place that are of no store any more; see `db.generations`."""
+    superseded: bool
+    """Another program has taken over; nothing may be changed here any more."""

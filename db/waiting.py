@@ -10,19 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, func, or_, select, text
 
+from db.answer_tables import AdjudicatedUnit, Adjudication, AnswerRow, Response
 from db.answers import stands
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import (
-    CLOSED,
-    AdjudicatedUnit,
-    Adjudication,
-    AnswerRow,
-    Item,
-    PredictedUnitRow,
-    Project,
-    Response,
-)
+from db.tables import CLOSED, Item, PredictedUnitRow, Project
 from db.values import ItemState, Occurrence, Status
 from vlfau.action_units import AU_NUMBERS
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
 
+from db.answer_tables import AnswerRow, Response
 from db.answers import stands
 from db.projects import project_row
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import CLOSED, AnswerRow, Item, Response
+from db.tables import CLOSED, Item
 from db.values import ItemState, Occurrence, Status
 
 REVIEWED = (ItemState.DISPUTED, ItemState.AGREED, ItemState.SETTLED, ItemState.GOLD, ItemState.SET_ASIDE)

@@ -5,7 +5,6 @@ Letters: B faces of a micro-batch, n validation faces, A action units.
 
 import logging
 import math
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,10 +19,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
+from finetune import kept_state
 from finetune.annotated_faces import AnnotatedFaces
 from finetune.division import Part
 from finetune.lessons import Lessons, Mixture, StepPlan, as_given, micro_batches, shares, shown, targets_of
-from finetune.preparation import NEW_STATE, OLD_STATE, STATE, Prepared
+from finetune.preparation import Prepared
 from finetune.recalibrate import Fusion, Said, misfit
 from finetune.status import StatusFile
 from finetune.synthetic.correspondence import Correspondence
@@ -255,27 +255,11 @@ class Fit:
 
     def save(self) -> None:
         """Everything needed to go on; a run that is killed while it saves keeps the state before."""
-        new, now, old = (self.folder / name for name in (NEW_STATE, STATE, OLD_STATE))
-        if self.accelerator.is_main_process:
-            shutil.rmtree(new, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(new))
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            shutil.rmtree(old, ignore_errors=True)
-            if now.exists():
-                now.rename(old)
-            new.rename(now)
-            shutil.rmtree(old, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
+        kept_state.keep(self.accelerator, self.folder)
 
     def resume(self) -> None:
         """Load the last whole state, if there is one."""
-        found = next(
-            (self.folder / name for name in (STATE, OLD_STATE) if (self.folder / name).is_dir()), None
-        )
-        if found is not None:
-            self.accelerator.load_state(str(found))
+        if kept_state.resume(self.accelerator, self.folder) is not None:
             log.info("goes on after step %d", self.progress.step)
 
     def restore_best(self) -> None:

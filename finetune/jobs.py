@@ -24,6 +24,7 @@ from db.roles import OPERATOR, Actor
 from db.store import URL_VARIABLE, Store
 from db.training_runs import Run, begin_run, end_run, request_cancel, run_of, runs
 from db.waiting import waiting
+from finetune.hub_plan import plan_from_environment
 from finetune.single_flight import holder_of
 from finetune.status import Status, read_status
 from finetune.train_config import TrainConfig
@@ -54,6 +55,12 @@ class Progress:
     """The last lines."""
 
 
+def elsewhere() -> tuple[str, ...]:
+    """What the next run would send to the Hub and start there, line by line; empty when it trains here."""
+    plan = plan_from_environment()
+    return tuple(plan.lines()) if plan else ()
+
+
 def run_folder(store: Store, run: Run) -> Path:
     """Where a run keeps everything but the version it makes."""
     return store.folder / RUNS / run.name
@@ -76,6 +83,7 @@ def start(
     with store.reading(actor, "start_training"):
         pass  # who may not start one is told that before anything else
     found = waiting(store, OPERATOR, project=_checked(config or {}).project)
+    plan_from_environment()  # settings that cannot be are told before anything begins
     close_lost(store)
     if not found.agreed:
         raise DataError(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.store import Store
+from finetune import kept_state
 from finetune.annotated_faces import AnnotatedFaces, keep_chips, keep_labels, kept
 from finetune.corrections import (
     Corrections,
@@ -38,8 +39,6 @@ from vlfau.errors import DataError
 
 CORRECTIONS, REPLAY = "corrections", "replay"
 SUMMARY = "data.json"
-STATES = STATE, NEW_STATE, OLD_STATE = "state", "state.part", "state.old"
-"""Folders of the states from which a killed run goes on: the last one, the next one, and the one before."""
 UNUSED = -1
 """In place of a `Part`: a face whose photo is damaged, or that may not be trained on and is on that side."""
 COPY_WITHIN = 0.03
@@ -269,8 +268,7 @@ def forget_faces(folder: Path) -> None:
     for name in (CORRECTIONS, REPLAY):
         (folder / f"{name}-chips.npy").unlink(missing_ok=True)
         (folder / f"{name}.npz").unlink(missing_ok=True)
-    for state in STATES:
-        shutil.rmtree(folder / state, ignore_errors=True)
+    kept_state.drop(folder)
 
 
 def lies_ready(folder: Path) -> bool:

@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import math
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
 
+from finetune import kept_state
 from finetune.alone import TextureViews, train_geometry, train_texture, train_words
 from finetune.augment import augment, chance, generator_for, jitter_landmarks, mirror
 from finetune.calibrate import calibrate
@@ -195,13 +195,13 @@ class Recipe:
         steps = len(loader) * c.epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: self.rate(s, steps))
         accelerator.register_for_checkpointing(schedule)
-        self.resume()
+        kept_state.resume(accelerator, self.out)
         for epoch in range(schedule.last_epoch // len(loader), c.epochs):
             order.epoch = epoch
             model.train()
             set_seed(c.seed * 1000 + epoch)
             self.epoch(epoch, model, loader, optimizer, schedule)
-            self.save_state()
+            kept_state.keep(accelerator, self.out)
             self.save(f"epoch {epoch + 1} of {c.epochs}")
 
     def epoch(self, epoch: int, model: Any, loader: Any, optimizer: Any, schedule: Any) -> None:
@@ -243,21 +243,6 @@ class Recipe:
         if step < warm:
             return (step + 1) / warm
         return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-    def resume(self) -> None:
-        """Load the last finished epoch if there is one."""
-        if (self.out / "state").is_dir():
-            self.accelerator.load_state(str(self.out / "state"))
-
-    def save_state(self) -> None:
-        """Everything needed to go on; a run killed while it saves keeps the state before."""
-        new, old = self.out / "state.part", self.out / "state"
-        self.accelerator.save_state(str(new))
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            shutil.rmtree(old, ignore_errors=True)
-            new.rename(old)
-        self.accelerator.wait_for_everyone()
 
     # ---- reports
 
@@ -305,7 +290,7 @@ def pretrain(config: PretrainConfig, data: Path, renders: Path, out: Path, versi
     out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
     recipe = Recipe(config, data, renders, out, accelerator)
-    if not (out / "state").is_dir():
+    if not kept_state.last(out):
         recipe.learn_alone()
     recipe.train_jointly()
     recipe.finish(version)

@@ -1,8 +1,9 @@
 """The recipe of a checkpoint: every number that `finetune.pretrain` follows, as one flat JSON file."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from finetune.config_file import read_config
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,5 @@ class PretrainConfig:
 
     @classmethod
     def load(cls, file: str | Path) -> "PretrainConfig":
-        return cls(**json.loads(Path(file).read_text("utf-8")))
+        """Read a JSON file; raises `DataError` for one that is missing, malformed or names an unknown field."""
+        return read_config(cls, file, "finetune/configs/small-3.json")

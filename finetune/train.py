@@ -80,8 +80,8 @@ class Elsewhere(TrainingError):
 class Run:
     """One run: where it lies, what it works with, and how it tells."""
 
-    def __init__(self, config: TrainConfig, out: Path, resume: bool) -> None:
-        self.config, self.out, self.resume = config, out, resume
+    def __init__(self, config: TrainConfig, out: Path, resume: bool, prepared: bool = False) -> None:
+        self.config, self.out, self.resume, self.prepared = config, out, resume, prepared
         self.folder = working_folder(out)
         self.accelerator = make_accelerator(config, self.folder)
         self.version = config.version or out.name
@@ -114,9 +114,10 @@ class Run:
         """Data on the disk of this machine, checked; on resuming, what lies there from the first time."""
         network = self.base.model
         size = sum(parameter.numel() for parameter in network.parameters())
-        if self.resume:
+        if self.resume or self.prepared:
             self._refuse_other_run()
-            refuse_changed(self.config, self.folder)
+            if not self.prepared:
+                refuse_changed(self.config, self.folder)
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         forget_faces(self.folder)
@@ -236,13 +237,14 @@ class Run:
         }
 
 
-def train(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
+def train(config: TrainConfig, out: str | Path, resume: bool = False, prepared: bool = False) -> Path:
     """Run it all, or with `resume` what is left of it; returns the run folder.
 
+    With `prepared` the faces were laid ready elsewhere (`finetune.hub_job`), and there is no store here.
     Raises `VLFAUError` when the run is refused or cannot go on; the store and the base are then as before.
     """
     out = Path(out)
-    run = Run(config, out, resume)
+    run = Run(config, out, resume, prepared)
     try:
         with disk_border(run.folder), _alone(run):
             run.everywhere(run.make_ready, run.accelerator.is_local_main_process)
@@ -265,15 +267,18 @@ def train(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
 
 @contextmanager
 def _alone(run: Run) -> Iterator[None]:
-    """The lock on the store, held by the main process; only its holder may tell how the run goes."""
+    """The lock on the store, if there is one, held by the main process; only its holder may tell how the run goes."""
     main = run.accelerator.is_main_process
     with ExitStack() as held:
 
         def take() -> None:
             refuse_existing(run.out)
-            store = Store(run.config.store_url, run.config.store_folder)
-            store.close()
-            held.enter_context(single_flight(store.folder, run.out))
+            folder = run.folder
+            if not run.prepared:
+                store = Store(run.config.store_url, run.config.store_folder)
+                store.close()
+                folder = store.folder
+            held.enter_context(single_flight(folder, run.out))
 
         run.everywhere(take, main)
         run.status.writes = main
@@ -352,6 +357,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="run folder that is to appear; must not exist"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run that RUN.work holds")
+    parser.add_argument(
+        "--prepared",
+        action="store_true",
+        help="train on what RUN.work holds, laid ready elsewhere; without a store",
+    )
     parser.add_argument("--store", help="folder of the store, in place of the configuration's")
     parser.add_argument("--project", help="name of the project, in place of the configuration's")
     parser.add_argument("--base", help="checkpoint to begin with, in place of the configuration's")
@@ -371,7 +381,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = TrainConfig.load(options.config)
         config = config.changed(store_folder=options.store, project=options.project, base=options.base)
-        train(config, options.out, options.resume)
+        train(config, options.out, options.resume, options.prepared)
     except Elsewhere:
         return 2
     except VLFAUError as error:

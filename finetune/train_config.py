@@ -1,10 +1,10 @@
 """The configuration of a fine-tuning run: one flat JSON file, every field checked by name."""
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from finetune.config_file import read_config
 from vlfau.errors import DataError
 
 TrainWhat = Literal["fusion", "head", "lora", "all"]
@@ -97,21 +97,7 @@ class TrainConfig:
     @classmethod
     def load(cls, file: str | Path) -> "TrainConfig":
         """Read a JSON file; raises `DataError` for one that is missing, malformed or names an unknown field."""
-        try:
-            values = json.loads(Path(file).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"The configuration cannot be read. {file} gave: {error}. Give a JSON file by --config, such as "
-                "finetune/configs/finetune-fusion.json."
-            ) from error
-        known = {field.name for field in fields(cls)}
-        strange = sorted(set(values) - known) if isinstance(values, dict) else ["no JSON object"]
-        if strange:
-            raise DataError(
-                f"The configuration does not fit this version. {file} has: {', '.join(strange)}. "
-                f"Known are: {', '.join(sorted(known))}."
-            )
-        return cls(**values)
+        return read_config(cls, file, "finetune/configs/finetune-fusion.json")
 
     def changed(self, **values: Any) -> "TrainConfig":
         """The same with some other values; those that are None stay."""

@@ -6,8 +6,6 @@ folder while it lives, so that others can tell whether anybody watches.
 
 import argparse
 import json
-import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -22,11 +20,10 @@ from db.roles import OPERATOR
 from db.store import Store
 from db.training_runs import Run, end_run, run_of
 from finetune import jobs
+from finetune.hub_plan import plan_from_environment, train_words
 from finetune.single_flight import single_flight
 from vlfau.errors import VLFAUError
 
-LAUNCH_VARIABLE = "VLFAU_ACCELERATE"
-"""Arguments for `accelerate launch`, such as `--num_processes 2`; without it one process trains."""
 REPORT = "gate.json"
 _LOOK_EVERY_S = 1.0
 _GIVE_UP_AFTER_S = 60.0
@@ -123,11 +120,8 @@ class Watcher:
 
 
 def train_command() -> list[str]:
-    """The training command without its options: plain, or by `accelerate launch`."""
-    launch = shlex.split(os.environ.get(LAUNCH_VARIABLE, ""))
-    if not launch:
-        return [sys.executable, "-m", "finetune.train"]
-    return [sys.executable, "-m", "accelerate.commands.launch", *launch, "-m", "finetune.train"]
+    """The training command without its options: here, or on the Hub when the environment says so."""
+    return [sys.executable, *(["-m", "finetune.hub_job"] if plan_from_environment() else train_words())]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

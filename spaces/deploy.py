@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SESSION_SECRET = "VLFAU_SESSION_SECRET"
 ADMINS = "VLFAU_ADMINS"
+BACKUP = "VLFAU_BACKUP"
+TOKEN = "HF_TOKEN"
 MOUNT = "/data"
 ZERO_GPU = "zero-a10g"
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,6 +57,8 @@ class Plan:
             yield f"secret     {name} ({len(value)} characters, from the environment)"
         if SESSION_SECRET not in self.secrets:
             yield f"secret     {SESSION_SECRET} (kept if the Space has one, else made at random)"
+        if BACKUP not in self.variables:
+            yield "backup     as it is; without one, what people annotate is lost with the disk (--bucket, --backup)"
         yield f"volume     {f'bucket {self.bucket} at {MOUNT}' if self.bucket else 'as it is'}"
         sizes = {there: here.stat().st_size for there, here in self.files.items()}
         yield f"one commit {len(sizes)} files, {sum(sizes.values()) / 1e6:.1f} MB; other files of the Space are removed"
@@ -110,6 +114,7 @@ def plan_of(words: argparse.Namespace) -> Plan:
         raise DeployError(f"This is no name of a Space. Found '{words.repo}'. Give it as ORG/NAME.")
     # only Hugging Face's proxy reaches a Space: what it says of a visitor's address is taken, or all would count as one
     variables = {ADMINS: ",".join(words.admin or [words.repo.split("/")[0]]), "FORWARDED_ALLOW_IPS": "*"}
+    variables |= _backup(words)
     for pair in words.variable:
         name, equals, value = pair.partition("=")
         if not (_KEY.fullmatch(name) and equals):
@@ -124,6 +129,19 @@ def plan_of(words: argparse.Namespace) -> Plan:
     hidden = {name: os.environ[name] for name in words.secret}
     hardware = _hardware(words.hardware) if words.hardware else None
     return Plan(words.repo, words.private, hardware, variables, hidden, words.bucket, space_files())
+
+
+def _backup(words: argparse.Namespace) -> dict[str, str]:
+    """The setting that says where backups go: as asked, or the bucket."""
+    place = words.backup or (f"{MOUNT}/vl-fau" if words.bucket else None)
+    if place is None:
+        return {}
+    if place.startswith("hf://") and TOKEN not in words.secret:
+        raise DeployError(
+            f"The Space could not write its backups. They go to {place}, and it has no token. Put a token that may "
+            f"write there into {TOKEN} here, and add --secret {TOKEN}."
+        )
+    return {BACKUP: place}
 
 
 def _hardware(name: str) -> "SpaceHardware":
@@ -155,11 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _sent(plan: Plan) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
     try:
         return carry_out(plan, HfApi())
-    except (HfHubHTTPError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
+    except (HTTPError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
         raise DeployError(
             f"The Space is not in place, or only in part. The Hub answered: {error}. Check the token (HF_TOKEN, or "
             "`hf auth login`; it has to be allowed to write) and say the same command again: it goes on."
@@ -177,6 +195,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--bucket", metavar="ORG/NAME", help=f"storage bucket to mount at {MOUNT}, for backups"
+    )
+    parser.add_argument(
+        "--backup",
+        metavar="PLACE",
+        help=f"where backups go: hf://datasets/ORG/NAME (private), or a folder; with --bucket {MOUNT}/vl-fau",
     )
     parser.add_argument(
         "--admin",

@@ -6,7 +6,8 @@ import re
 import socket
 import time
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -23,6 +24,17 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     double: Any
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.connections: set[socket.socket] = set()
+
+    def server_close(self) -> None:
+        """Connections that clients keep open end too."""
+        super().server_close()
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to tell about."""
 
@@ -33,6 +45,14 @@ class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
     server: Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, *_: object) -> None:
         """Silence."""
@@ -87,7 +107,20 @@ class Answers(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
+    def _stream(self, events: Iterator[dict[str, Any]]) -> None:
+        """Server-sent events, until there are no more."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for event in events:
+            self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+
     def _send(self, status: int, value: Any, headers: dict[str, str]) -> None:
+        if isinstance(value, Iterator):
+            self._stream(value)
+            return
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
         kind = "application/octet-stream" if isinstance(value, bytes) else "application/json"
         self.send_response(status)
@@ -260,6 +293,21 @@ class Answers(BaseHTTPRequestHandler):
         self.hub.squash(self._repository(kind, name, write=True), self._json().get("message", ""))
         return {}
 
+    def _large_files(self, kind: str, name: str) -> Any:
+        """Those of every commit and those of none, until they are deleted for good."""
+        self._repository(kind, name, write=True)
+        day = "2026-01-01T00:00:00.000Z"
+        return [
+            {"oid": oid, "fileOid": oid, "filename": oid[:8], "pushedAt": day, "size": len(data)}
+            for oid, data in self.hub.objects.items()
+        ]
+
+    def _delete_large_files(self, kind: str, name: str) -> Any:
+        self._repository(kind, name, write=True)
+        for oid in self._json()["deletions"]["sha"]:
+            self.hub.objects.pop(oid, None)
+        return {}
+
     def _space(self, name: str, part: str) -> Any:
         """Secrets, variables, volumes and hardware of a Space."""
         space = self._repository("spaces", name, write=True).space
@@ -279,7 +327,7 @@ class Answers(BaseHTTPRequestHandler):
         return {"stage": "BUILDING", "hardware": hardware, "volumes": space.get("volumes")}
 
     def _job(self, kind: str, owner: str) -> Any:
-        """Jobs are listed and never run."""
+        """Jobs are listed, and run when there is a runner."""
         jobs = self.hub.scheduled_jobs if kind == "scheduled-jobs" else self.hub.jobs
         if self.command == "GET":
             return jobs
@@ -289,8 +337,23 @@ class Answers(BaseHTTPRequestHandler):
         owner_told = {"id": "0" * 24, "name": owner, "type": "user"}
         status = {"stage": "RUNNING"} if kind == "jobs" else {"lastJob": None, "nextJobRunAt": None}
         jobs.append({**asked, "id": number, "owner": owner_told, "status": status})
+        if kind == "jobs" and self.hub.runner is not None:
+            self.hub.runner.start(jobs[-1])
         return jobs[-1]
 
+    def _one_job(self, owner: str, number: str, part: str | None = None) -> Any:
+        """A job, its log as it comes, or its end."""
+        self._user()
+        found = [job for job in self.hub.jobs if (job["id"], job["owner"]["name"]) == (number, owner)]
+        if not found:
+            raise Refused(404, "Job not found", "JobNotFound")
+        if part == "logs":
+            return self.hub.runner.log(found[0])
+        if part == "cancel":
+            self.hub.runner.stop(found[0])
+        return found[0]
+
+    _JOB: ClassVar = r"/api/jobs/(?P<owner>[^/]+)/(?P<number>[0-9a-f]+)"
     _NAME: ClassVar = r"(?P<name>[^/ ]+/[^/ ]+)"
     _REPO: ClassVar = rf"/api/(?P<kind>models|datasets|spaces)/{_NAME}"
     ROUTES: ClassVar[dict[str, Callable[..., Any]]] = {
@@ -299,6 +362,8 @@ class Answers(BaseHTTPRequestHandler):
         r"DELETE /api/repos/delete": _delete,
         r"POST /api/validate-yaml": lambda self: {"errors": [], "warnings": []},
         r"(POST|GET) /api/(?P<kind>jobs|scheduled-jobs)/(?P<owner>[^/]+)": _job,
+        rf"GET {_JOB}(/(?P<part>logs))?": _one_job,
+        rf"POST {_JOB}/(?P<part>cancel)": _one_job,
         rf"GET {_REPO}(/revision/(?P<revision>.+))?": _info,
         rf"PUT {_REPO}/settings": _settings,
         rf"POST {_REPO}/preupload/(?P<revision>.+)": _preupload,
@@ -309,6 +374,8 @@ class Answers(BaseHTTPRequestHandler):
         rf"GET {_REPO}/refs": _refs,
         rf"POST {_REPO}/tag/(?P<revision>.+)": _tag,
         rf"POST {_REPO}/super-squash/.+": _squash,
+        rf"GET {_REPO}/lfs-files": _large_files,
+        rf"POST {_REPO}/lfs-files/batch": _delete_large_files,
         rf"\w+ /api/spaces/{_NAME}/(?P<part>secrets|variables|volumes|hardware|runtime|restart)": _space,
         rf"POST /((?P<kind>datasets|spaces)/)?{_NAME}\.git/info/lfs/objects/batch": _batch,
         r"PUT /large/(?P<oid>[0-9a-f]{64})": _upload,

@@ -117,6 +117,8 @@ class Hub:
         """SHA-256 -> large files that were uploaded, also when no commit names them."""
         self.jobs: list[dict[str, Any]] = []
         self.scheduled_jobs: list[dict[str, Any]] = []
+        self.runner: Any = None
+        """Takes a job when it is submitted: `start(job)`, `stop(job)`, `log(job)` as of `tests.hub_jobs.JobRunner`."""
         self.lock = threading.RLock()
         self._numbers = count()
 

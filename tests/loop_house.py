@@ -3,9 +3,9 @@
 import io
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import httpx
 import numpy as np
 from PIL import Image
@@ -21,41 +21,44 @@ from db.store import Store
 from db.tables import Event
 from db.training_runs import Run, run_of
 from db.values import Answer, Consent, UnitAnswer
-from finetune.faces import LabelledFaces
 from finetune.replay import load_replay
+from finetune.simulation.camera import Camera
+from finetune.simulation.pictures import load_pictures
 from finetune.train_config import REPLAY
 from tests.ui.conftest import App
 from vlfau.action_units import AU_NUMBERS
 
 PASSWORD = "a horse and a battery"
-WIDTH_PX, LIGHT, NOISE = 90, 0.3, 10.0
-"""The night camera: pixels across, share of the light, and standard deviation of its noise (of 255)."""
 
 
-def night_photo(chip: np.ndarray, seed: int) -> np.ndarray:
-    """A rendered face (S, S, 3) as a grey, coarse and noisy camera shows it, with room around: (416, 416, 3) uint8."""
-    face = cv2.resize(chip, (256, 256), interpolation=cv2.INTER_CUBIC)
-    photo = cv2.copyMakeBorder(face, 80, 80, 80, 80, cv2.BORDER_REPLICATE)
-    coarse = cv2.resize(photo, (WIDTH_PX, WIDTH_PX), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(
-        cv2.resize(coarse, photo.shape[:2], interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY
-    )
-    noise = np.random.default_rng(seed).normal(0, NOISE, grey.shape)
-    dark = np.clip(grey * LIGHT + 10 + noise, 0, 255).astype(np.uint8)
-    return np.repeat(dark[..., None], 3, axis=2)
+@dataclass(frozen=True)
+class Photo:
+    """What somebody sends in."""
+
+    image: np.ndarray
+    """(160, 160, 3) uint8 RGB."""
+    peak: np.ndarray
+    """(A,) what is true of it: intensity 0-5 of the stronger side."""
+    person: str
 
 
-def chosen_faces(learnt: int, new: int, seed: int = 0) -> LabelledFaces:
-    """Rendered faces that show most at once, which people would send in first: so many of persons whom the model
-    learnt from, and so many of persons whom it never saw."""
-    pack = load_replay(REPLAY)
-    rng = np.random.default_rng(seed)
-    shown = (np.nan_to_num(pack.intensity.max(axis=1)) >= 1).sum(axis=1) + rng.random(len(pack))
-    rows: list[int] = []
-    for split, count in (("train", learnt), ("test", new)):
-        there = np.flatnonzero(pack.groups["split"] == split)
-        rows += there[np.argsort(-shown[there])][:count].tolist()
-    return pack.subset(rng.permutation(rows))
+def night_photos(each: int) -> list[Photo]:
+    """The near-infrared camera's photos of people of the simulation who do not measure the base, so many of each
+    person: those that show most at once, which people would send in first."""
+    pictures, replay = load_pictures(), load_replay(REPLAY)
+    measures_the_base = set(replay.person[replay.groups["split"] == "test"].tolist())
+    shown, chosen = (pictures.peak >= 1).sum(axis=1), []
+    for person in sorted(set(pictures.person.tolist()) - measures_the_base):
+        rows = np.flatnonzero(pictures.person == person)
+        chosen += rows[np.argsort(-shown[rows], kind="stable")][:each].tolist()
+    return [
+        Photo(
+            Camera().photo(pictures.image(row), np.random.default_rng(row)),
+            pictures.peak[row],
+            str(pictures.person[row]),
+        )
+        for row in chosen
+    ]
 
 
 def truth(peak: np.ndarray) -> Answer:
@@ -95,22 +98,18 @@ class LoopHouse:
     def close(self) -> None:
         for browser in self.browsers.values():
             browser.close()
-        self.app.process.terminate()
-        self.app.process.wait(30)
+        self.app.close()
         self.store.close()
 
     # ---- photos and what people say of them
 
-    def fill(self, predictor, faces: LabelledFaces) -> None:
-        """Photos of these faces, with what the model says of them; those in which no face is found are left out."""
-        for row, (chip, peak) in enumerate(zip(faces.chips, faces.intensity.max(axis=1), strict=True)):
-            image = night_photo(chip, row)
-            if said := predictor.predict(image, words=False):
-                code = str(faces.person[row])
-                kept = keep_photo(
-                    self.store, OPERATOR, self.project, image, said[:1], Consent.PUBLISH, code, "night camera"
-                )
-                self.answers[kept[0]] = truth(peak)
+    def fill(self, predictor, photos: list[Photo]) -> None:
+        """Photos with what the model says of them; those in which no face is found are left out."""
+        for photo in photos:
+            if said := predictor.predict(photo.image, words=False):
+                about = Consent.PUBLISH, photo.person, "night camera"
+                (item,) = keep_photo(self.store, OPERATOR, self.project, photo.image, said[:1], *about)
+                self.answers[item] = truth(photo.peak)
 
     def correct(self) -> None:
         """Both annotators say the truth of every face that the queue gives them."""

@@ -4,17 +4,10 @@ import warnings
 
 import pytest
 
-from tests.hub_double import TOKEN, HubDouble
+from tests.hub_double import TOKEN
 
 # how huggingface_hub 2.4 hands a large file to its own HTTP library
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with HubDouble() as double:
-        double.use(monkeypatch, tmp_path)
-        yield double
 
 
 @pytest.fixture

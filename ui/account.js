@@ -61,9 +61,12 @@ async function send(form) {
   else form.querySelector("input[type=password]")?.select();
 }
 
-function done(form, { name }) {
+function done(form, { name, message }) {
   const way = form.dataset.do;
-  if (way === "password") {
+  if (way === "withdraw") {
+    form.reset();
+    say(form.querySelector(".vk-status"), message, true);
+  } else if (way === "password") {
     form.reset();
     say(form.querySelector(".vk-status"), "The password is changed. Your other browsers are signed out.", true);
   } else if (way === "sign-out") location.assign("./");

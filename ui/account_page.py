@@ -29,6 +29,7 @@ def _markup() -> str:
     changed = _field("password", "Present password", "password", 'autocomplete="current-password"') + _field(
         "new", "New password", "password", _new(), _hint()
     )
+    code = _field("code", "Code of the person", "text", f'autocomplete="off" maxlength="{MAX_NAME}"')
     return f"""<div class="vk-account"><h1 class="vl-hidden">Account</h1>
 <section class="vk-card vk-nobody" hidden>{_elsewhere()}
 <div class="vk-ways" role="group" aria-label="What to do">
@@ -41,6 +42,10 @@ def _markup() -> str:
 <h2 class="vk-name"></h2><p class="vk-role"></p>
 <p class="vk-on"><a class="vk-press" href="./annotate">Go on annotating</a></p>
 <details><summary>Change the password</summary>{_form("password", "Change it", changed)}</details>
+<details><summary>Take a person out again</summary>
+{_form("withdraw", "Take out", code)}
+<p class="vk-aside">All photos with that code that you kept leave the queue, training and exports at once. To have them
+erased, write to whoever runs this page.</p></details>
 <details class="vk-people" hidden><summary>People and their roles</summary>
 <p class="vk-status" role="alert"></p><ul></ul></details>
 <form data-do="sign-out"><button type="submit" class="vk-quiet">Sign out</button>

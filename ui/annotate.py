@@ -5,11 +5,8 @@ reply; the faces come as HTML, and what was marked stays with the script until i
 """
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import gradio as gr
-from starlette.requests import Request
 
 from db.errors import AlreadySubmitted, NotQualified
 from db.pictures import picture_of
@@ -21,29 +18,25 @@ from db.store import Store
 from db.values import Task
 from ui.annotate_contradictions import contradictions
 from ui.annotate_history import history_html
-from ui.annotate_message import Message, MessageError
+from ui.annotate_message import answer_of
 from ui.annotate_shell import shell_html
 from ui.annotate_view import message_html, task_html, task_values
+from ui.desk import Desk, Reply, script
+from ui.message import Message
 from ui.pictures import darkroom
-from ui.visitor import NotSignedIn, Visitor, visitor
-from vlfau.errors import VLFAUError
+from ui.visitor import Visitor
 
-_SCRIPTS = ("words", "drafts", "picture", "rows", "dialogs", "page")
-"""Parts of the page's script in their order; together they are the body of one function."""
+PARTS = tuple(f"annotate_{part}" for part in ("words", "drafts", "picture", "rows", "dialogs", "page"))
+"""Of the page's script, in their order."""
 
 HISTORY_LINES = 20
 
-Reply = dict[str, Any]
-"""JSON. Of these: `html` and `task` for a face or what stands in its place, `error` and `message`, and what one message
-asks for."""
 
-
-class Desk:
+class AnnotateDesk(Desk):
     """What the page asks for, and who may."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
-        self.verbs: dict[str, Callable[[Visitor, Message], Reply]] = {
+        verbs = {
             "open": self.open,
             "draft": self.draft,
             "submit": self.submit,
@@ -53,22 +46,14 @@ class Desk:
             "history": self.history,
             "progress": self.progress,
         }
+        super().__init__(store, verbs)
 
-    def act(self, data: object, request: gr.Request | Request) -> Reply:
-        """One message of the page -> the reply. Who asks is in the session's cookie and nowhere else."""
-        try:
-            who = visitor(request, self.store)
-            message = Message(data)
-            wanted = message.word("do")
-            if wanted not in self.verbs:
-                raise MessageError(
-                    f"The page asked for something unknown. It is {wanted[:40]!r}. Load it again."
-                )
-            return self.verbs[wanted](who, message)
-        except NotSignedIn as error:
-            return {"error": "NotSignedIn", "message": str(error), "html": _sign_in_html()}
-        except VLFAUError as error:
-            return {"error": type(error).__name__, "message": str(error)}
+    def closed(self, who: Visitor | None) -> str:
+        return message_html(
+            "Sign in to annotate",
+            "Your answers are kept under your name, so that you can come back to them and correct them.",
+            '<p><a class="va-press" href="./account">Sign in or make an account</a></p>',
+        )
 
     def open(self, who: Visitor, message: Message) -> Reply:
         """The face in hand or the next one, and what the page needs to know once."""
@@ -84,7 +69,7 @@ class Desk:
 
     def draft(self, who: Visitor, message: Message) -> Reply:
         """Keep what was done so far."""
-        answer = message.answer()
+        answer = answer_of(message)
         saved = save_draft(self.store, who.actor, message.number("lease"), answer)
         return {"saved": saved, "contradictions": _as_json(contradictions(answer))}
 
@@ -93,7 +78,7 @@ class Desk:
 
         When a sentence contradicts its mark nothing is stored and the page asks, unless it has asked.
         """
-        answer = message.answer()
+        answer = answer_of(message)
         found = {} if message.flag("despite") else contradictions(answer)
         if found:
             return {"contradictions": _as_json(found), "asked": True}
@@ -163,37 +148,11 @@ class Desk:
 
 def build(store: Store) -> gr.HTML:
     """Put the page into the Blocks around this call."""
-    desk = Desk(store)
-
-    # Gradio calls such a function by its name over HTTP, whoever asks: `Desk.act` looks at the session first.
-    def act(message: Any, request: gr.Request) -> Reply:
-        return desk.act(message, request)
-
-    return gr.HTML(
-        shell_html(),
-        apply_default_css=False,
-        js_on_load=script(),
-        server_functions=[act],
-        elem_id="va",
-    )
-
-
-def script() -> str:
-    """The page's script: its parts, one after the other."""
-    folder = Path(__file__).parent
-    return "\n".join((folder / f"annotate_{part}.js").read_text("utf-8") for part in _SCRIPTS)
+    return AnnotateDesk(store).html(shell_html(), script(*PARTS), "va")
 
 
 def _as_json(found: dict[int, str]) -> dict[str, str]:
     return {str(number): text for number, text in found.items()}
-
-
-def _sign_in_html() -> str:
-    return message_html(
-        "Sign in to annotate",
-        "Your answers are kept under your name, so that you can come back to them and correct them.",
-        '<p><a class="va-press" href="./account">Sign in or make an account</a></p>',
-    )
 
 
 def _not_qualified_html(error: NotQualified) -> str:

@@ -32,5 +32,21 @@ element.addEventListener("submit", async (event) => {
   }
 });
 
+element.addEventListener("click", async ({ target }) => {
+  const { code } = target.dataset;
+  if (!code) return;
+  const told = element.querySelector(".vl-taken-out");
+  target.disabled = true;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch("./account/withdraw", { method: "POST", headers, body: JSON.stringify({ code }) });
+    told.textContent = (await answer.json()).message;
+    target.disabled = answer.ok;
+  } catch {
+    told.textContent = "The server does not answer. Nothing was changed. Check the connection and try again.";
+    target.disabled = false;
+  }
+});
+
 watch("value", dress);
 dress();

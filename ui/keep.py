@@ -118,8 +118,10 @@ def kept_html(faces: int, code: str) -> str:
     return (
         '<section class="vl-keep vl-kept" role="status"><p><strong>The photo is kept.</strong> '
         f'{count} in the queue now. <a href="./annotate">Annotate</a></p>'
-        f"<p>Code of the person: <code>{escape(code)}</code>. Write it down: whoever runs this page takes the photo "
-        "out again when they are told this code.</p></section>"
+        f"<p>Code of the person: <code>{escape(code)}</code>. Write it down: with it the person can be taken out "
+        'again, by you on the page <a href="./account">Account</a> or by whoever runs this page.</p>'
+        f'<p><button type="button" class="vl-take-out" data-code="{escape(code)}">Take this person out again</button> '
+        '<span class="vl-taken-out" role="status"></span></p></section>'
     )
 
 

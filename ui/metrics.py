@@ -17,7 +17,6 @@ import vlfau
 from db.errors import NotAllowed
 from db.store import Store
 from ui.origin import comes_from_here
-from vlfau.errors import VLFAUError
 
 TOKEN_VARIABLE = "VLFAU_METRICS_TOKEN"
 
@@ -108,11 +107,12 @@ class _Standing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         begin = time.perf_counter()
-        answers = _answers(self._store)
+        answers = self._store.answers()
         passed = time.perf_counter() - begin
         yield GaugeMetricFamily("vlfau_database_up", "Whether the database answers", float(answers))
         yield GaugeMetricFamily("vlfau_database_seconds", "How long it took to answer", passed)
         yield GaugeMetricFamily("vlfau_queue_length", "Photos and videos that wait", float(self._queued()))
+        yield from _backup(self._store)
         version = self._model_version()
         yield GaugeMetricFamily("vlfau_model_loaded", "Whether a model serves", float(version is not None))
         known = {"vlfau": vlfau.__version__, "model": version or ""}
@@ -125,7 +125,7 @@ def family_of(path: str) -> str:
     if parts[0] == "gradio_api":
         inner = parts[1].split("=")[0] if len(parts) > 1 else ""
         return f"/gradio_api/{inner}" if inner in _GRADIO else "/gradio_api"
-    if parts[0] in ("", "healthz", "readyz", "version", "metrics") or parts[0] in KNOWN:
+    if parts[0] in ("", "healthz", "readyz", "version", "metrics", "backup") or parts[0] in KNOWN:
         return f"/{parts[0]}"
     return "other"
 
@@ -144,9 +144,14 @@ def _refuse_strangers(request: Request) -> None:
     )
 
 
-def _answers(store: Store) -> bool:
-    try:
-        store.ping()
-    except VLFAUError:
-        return False
-    return True
+def _backup(store: Store) -> Iterator[Metric]:
+    """Of the running backup, when there is one."""
+    if store.keeper is None:
+        return
+    standing = store.keeper.standing
+    yield GaugeMetricFamily(
+        "vlfau_backup_failing", "Whether the last backup did not succeed", float(standing.error is not None)
+    )
+    if standing.saved_at is not None:
+        age = (store.clock() - standing.saved_at).total_seconds()
+        yield GaugeMetricFamily("vlfau_backup_age_seconds", "Since the last backup that succeeded", age)

@@ -4,14 +4,11 @@ Like the Annotate page it is one `gr.HTML` with a script of its own: what somebo
 `ReviewDesk.act`, and the reply is the page as it is then.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path
-from typing import Any
 
 import gradio as gr
-from starlette.requests import Request
 
 from db.errors import NotFound
 from db.projects import ProjectSettings, change_project, list_projects
@@ -23,13 +20,14 @@ from db.values import ItemState
 from db.worklist import count_items, listed_items
 from ui.agreement import agreement_html
 from ui.agreement_reports import reports
-from ui.annotate_message import Message, MessageError
+from ui.annotate_message import answer_of
+from ui.desk import Desk, Reply, script
 from ui.guidelines import guidelines_html
+from ui.message import Message, MessageError
 from ui.review_data import data_html, settings_of
 from ui.review_item import item_html
 from ui.review_list import TITLES, lists_html
-from ui.visitor import NotSignedIn, Visitor, visitor
-from vlfau.errors import VLFAUError
+from ui.visitor import Visitor
 
 TABS = {"faces": "Faces", "agreement": "Agreement", "data": "Data"}
 
@@ -41,14 +39,8 @@ _DONE = {
 }
 """What a reviewer can do with a face -> what is said when it is done."""
 
-_SCRIPTS = ("verdict", "keys", "page")
-"""Parts of the page's script in their order; together they are the body of one function."""
-
 _SIGN_IN = '<p><a class="vr-main" href="./account?next=review">Sign in</a></p>'
 _ANNOTATE = '<p><a class="vr-main" href="./annotate">Annotate faces</a></p>'
-
-Reply = dict[str, Any]
-"""JSON: `html`, the page from now on; or `error` and `message`, and the page stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +53,9 @@ class Place:
     item: int | None
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "Place":
+    def of(cls, message: Message) -> "Place":
         """As the browser says it; an unknown tab or list is where everybody begins."""
-        message, tab, state = Message(data), data.get("tab"), data.get("state")
+        tab, state = message.get("tab"), message.get("state")
         return cls(
             tab if isinstance(tab, str) and tab in TABS else "faces",
             ItemState(state) if isinstance(state, str) and state in list(TITLES) else ItemState.DISPUTED,
@@ -86,47 +78,29 @@ class Done:
         return f'<p class="vr-done" role="status">{escape(self.text)}{link}</p>'
 
 
-class ReviewDesk:
+class ReviewDesk(Desk):
     """What the page asks for, and who may; holds nothing."""
 
+    least = Role.REVIEWER
+
     def __init__(self, store: Store) -> None:
-        self.store = store
-        self.verbs: dict[str, Callable[[Visitor, Mapping[str, Any]], str]] = {
-            "go": self.go,
-            "decide": self.decide,
-            "measure": self.measure,
-            "change": self.change,
-        }
+        verbs = {"go": self.go, "decide": self.decide, "measure": self.measure, "change": self.change}
+        super().__init__(store, verbs)
 
-    def act(self, data: object, request: gr.Request | Request) -> Reply:
-        """One message of the page -> the reply. Who asks is in the session's cookie and nowhere else."""
-        try:
-            who = visitor(request, self.store)
-            wanted = Message(data).word("do")
-            if not isinstance(data, Mapping) or wanted not in self.verbs:
-                raise MessageError(
-                    f"The page asked for something unknown. It is {wanted[:40]!r}. Load it again."
-                )
-            if not who.role.includes(Role.REVIEWER):
-                return {
-                    "html": _closed(f"Reviewing is for reviewers. You are {who.role.article}.", _ANNOTATE)
-                }
-            return {"html": self.verbs[wanted](who, data)}
-        except NotSignedIn:
-            return {"html": _closed("Reviewing is for people who signed in.", _SIGN_IN)}
-        except VLFAUError as error:
-            return {"error": type(error).__name__, "message": str(error)}
+    def closed(self, who: Visitor | None) -> str:
+        if who is None:
+            return _closed("Reviewing is for people who signed in.", _SIGN_IN)
+        return _closed(f"Reviewing is for reviewers. You are {who.role.article}.", _ANNOTATE)
 
-    def go(self, who: Visitor, data: Mapping[str, Any]) -> str:
+    def go(self, who: Visitor, message: Message) -> Reply:
         """Show a place: a list with a face, the agreement, or the data."""
-        return self._show(who, Place.of(data))
+        return self._show(who, Place.of(message))
 
-    def decide(self, who: Visitor, data: Mapping[str, Any]) -> str:
+    def decide(self, who: Visitor, message: Message) -> Reply:
         """Settle a face, send it back, set it aside or make it known; then show the next one of the list."""
-        message = Message(data)
         item, verb = message.number("item"), message.word("verb")
         self._decide(who, item, verb, message)
-        place = Place.of({**data, "item": message.number_or_none("next")})
+        place = replace(Place.of(message), item=message.number_or_none("next"))
         project, _ = self._project(who, place)
         listed = [one.item_id for one in listed_items(self.store, who.actor, project, place.state)]
         if place.item not in listed:
@@ -136,9 +110,9 @@ class ReviewDesk:
     def _decide(self, who: Visitor, item: int, verb: str, message: Message) -> None:
         mark, note = message.word("mark"), message.word("note")
         if verb == "settle":
-            adjudicate(self.store, who.actor, item, message.answer(), note, mark)
+            adjudicate(self.store, who.actor, item, answer_of(message), note, mark)
         elif verb == "gold":
-            set_gold(self.store, who.actor, item, message.answer(), note, mark)
+            set_gold(self.store, who.actor, item, answer_of(message), note, mark)
         elif verb == "back":
             send_back(self.store, who.actor, item, mark)
         elif verb == "aside":
@@ -146,20 +120,20 @@ class ReviewDesk:
         else:
             raise MessageError(f"This is no verdict. The page asked for {verb[:40]!r}. Load it again.")
 
-    def measure(self, who: Visitor, data: Mapping[str, Any]) -> str:
+    def measure(self, who: Visitor, message: Message) -> Reply:
         """Measure agreement now."""
-        place = replace(Place.of(data), tab="agreement")
+        place = replace(Place.of(message), tab="agreement")
         reports(self.store).measure(who.actor, self._project(who, place)[0])
         return self._show(who, place)
 
-    def change(self, who: Visitor, data: Mapping[str, Any]) -> str:
+    def change(self, who: Visitor, message: Message) -> Reply:
         """Change the settings of the project."""
-        place = replace(Place.of(data), tab="data")
+        place = replace(Place.of(message), tab="data")
         project, _ = self._project(who, place)
-        change_project(self.store, who.actor, project, **settings_of(data.get("settings")))
+        change_project(self.store, who.actor, project, **settings_of(message.get("settings")))
         return self._show(who, place, Done("The settings are saved."))
 
-    def _show(self, who: Visitor, place: Place, done: Done | None = None) -> str:
+    def _show(self, who: Visitor, place: Place, done: Done | None = None) -> Reply:
         project, settings = self._project(who, place)
         if place.tab == "agreement":
             body = agreement_html(reports(self.store).latest(who.actor, project), project)
@@ -168,7 +142,7 @@ class ReviewDesk:
         else:
             body = self._faces(who, project, place)
         names = {number: one.name for number, one in list_projects(self.store, who.actor).items()}
-        return _page(who, replace(place, project=project), names, body, done)
+        return {"html": _page(who, replace(place, project=project), names, body, done)}
 
     def _faces(self, who: Visitor, project: int, place: Place) -> str:
         """The list and one of its faces, or another that was asked for by number."""
@@ -194,23 +168,12 @@ class ReviewDesk:
 
 def build(store: Store) -> gr.HTML:
     """Put the page into the Blocks around this call."""
-    desk = ReviewDesk(store)
-
-    # Gradio calls such a function by its name over HTTP, whoever asks: `ReviewDesk.act` looks at the session first.
-    def act(message: Any, request: gr.Request) -> Reply:
-        return desk.act(message, request)
-
     shell = (
         '<div class="vr"><p class="vr-notice" role="alert" hidden></p><div class="vr-body">'
         f'<p class="vr-empty" role="status">Looking for what waits …</p></div>{guidelines_html()}</div>'
     )
-    return gr.HTML(shell, apply_default_css=False, js_on_load=script(), server_functions=[act], elem_id="vr")
-
-
-def script() -> str:
-    """The page's script: its parts, one after the other."""
-    folder = Path(__file__).parent
-    return "\n".join((folder / f"review_{part}.js").read_text("utf-8") for part in _SCRIPTS)
+    parts = ("desk", "review_verdict", "review_keys", "review_page")
+    return ReviewDesk(store).html(shell, script(*parts), "vr")
 
 
 def _page(

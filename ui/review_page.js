@@ -1,35 +1,12 @@
 // Part of the Review page's script: where one is, what is sent, and what each button does.
 const NO_CONNECTION = "No answer from the server. What you marked is kept in this tab. Try again in a moment.";
-let sending = false;
-
-// ---- messages; one at a time
 
 function place() {
   const { tab, state, project } = page()?.dataset ?? {};
   return { tab, state, project: Number(project) || null, item: Number(item()?.dataset.item) || null };
 }
 
-async function send(message) {
-  if (sending) return null;
-  sending = true;
-  root.setAttribute("aria-busy", "true");
-  let reply = null;
-  try { reply = await server.act(message); } catch { /* told below */ }
-  sending = false;
-  root.removeAttribute("aria-busy");
-  if (reply?.html !== undefined) show(reply.html);
-  else notice(reply?.message ?? NO_CONNECTION);
-  return reply;
-}
-
 const go = (to) => send({ ...place(), ...to, do: "go" });
-
-function notice(text) {
-  const line = root.querySelector(".vr-notice");
-  line.hidden = !text;
-  line.textContent = text;
-  if (text) line.scrollIntoView({ block: "nearest" });
-}
 
 // ---- what comes back
 
@@ -37,9 +14,7 @@ function show(html) {
   body.innerHTML = html;
   notice("");
   if (!page().dataset.tab) return;
-  const known = Object.entries(place()).filter(([, value]) => value);
-  // not "#..." alone: Gradio's page has a base, and that would lead there
-  history.replaceState(history.state, "", `${location.pathname}${location.search}#${new URLSearchParams(known)}`);
+  keepPlace();
   if (item()) showFace();
   if (body.querySelector("[data-at-once]")) send({ ...place(), do: "measure" });
 }
@@ -98,9 +73,6 @@ function settle() {
   const names = open.map((row) => `AU${row.dataset.number}`).join(", ");
   tell(`${names} ${open.length > 1 ? "are" : "is"} still open. Settle again to leave it so: there the answers stand as they are.`, true);
 }
-
-const closeDialogs = () => root.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
-const ask = (name) => body.querySelector(`[data-dialog=${name}]`).showModal();
 
 function setAside() {
   const reason = body.querySelector(".vr-reason");
@@ -170,5 +142,4 @@ function exporting(form) {
   };
 }
 
-const there = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 send({ ...there, project: Number(there.project) || null, item: Number(there.item) || null, do: "go" });

@@ -116,7 +116,7 @@ def health_routes(store: Store, model_version: Callable[[], str | None]) -> list
         return PlainTextResponse("ok")
 
     def readyz(_: Request) -> Response:
-        ready = {"database": _answers(store), "model": model_version() is not None}
+        ready = {"database": store.answers(), "model": model_version() is not None}
         return JSONResponse(ready, 200 if all(ready.values()) else 503)
 
     def version(_: Request) -> Response:
@@ -225,11 +225,3 @@ def is_foreign(method: str, headers: Headers) -> bool:
         return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
     hosts = {headers.get("host"), headers.get("x-forwarded-host", "").split(",")[0].strip()}
     return urlsplit(headers["origin"]).netloc not in hosts - {None, ""}
-
-
-def _answers(store: Store) -> bool:
-    try:
-        store.ping()
-    except VLFAUError:
-        return False
-    return True

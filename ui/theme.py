@@ -23,7 +23,10 @@ PAGES = {
 FOR_REVIEWERS = {"Review", "Training"}
 """Pages that others have no use for; their handlers check the role, the link is only hidden."""
 
-_HEAD_SCRIPT = Path(__file__).with_name("head.js").read_text("utf-8")
+# each in a block of its own: both have names for themselves
+_HEAD_SCRIPT = "\n".join(
+    f"{{\n{Path(__file__).with_name(name).read_text('utf-8')}}}" for name in ("head.js", "backup_badge.js")
+)
 
 # Three bars and the line they are measured against; a drawn face would have an expression.
 _MARK = (
@@ -68,7 +71,10 @@ THEME = gr.themes.Default(
 
 
 def head(current: str) -> gr.HTML:
-    """Name, navigation and, when the browser has asked, who is signed in; `current` is a page's title."""
+    """Name, navigation and, when the browser has asked, the last backup and who is signed in.
+
+    `current` is a page's title.
+    """
     links = "".join(
         f'<a href="{address}"{" aria-current=page" if title == current else ""}'
         f"{' hidden data-role=reviewer' if title in FOR_REVIEWERS else ''}>{escape(title)}</a>"
@@ -77,6 +83,7 @@ def head(current: str) -> gr.HTML:
     return gr.HTML(
         f'<header class="vl-head"><a class="vl-brand" href="./">{_MARK}<span>VL-FAU</span></a>'
         f'<nav class="vl-nav" aria-label="Pages">{links}</nav>'
+        '<details class="vl-backup" hidden><summary></summary><p></p></details>'
         f'<a class="vl-who" href="./account"{" aria-current=page" if current == "Account" else ""}>Sign in</a>'
         "</header>",
         apply_default_css=False,

@@ -5,28 +5,8 @@ const body = root.querySelector(".vt-body");
 const page = () => body.querySelector(".vt-page");
 const NO_CONNECTION = "No answer from the server. Try again in a moment.";
 const LOOK_EVERY_MS = 2000;
-let sending = false;
 
 const place = () => ({ tab: page()?.dataset.tab, version: page()?.dataset.version });
-
-async function send(message) {
-  if (sending) return;
-  sending = true;
-  root.setAttribute("aria-busy", "true");
-  let reply = null;
-  try { reply = await server.act(message); } catch { /* told below */ }
-  sending = false;
-  root.removeAttribute("aria-busy");
-  if (reply?.html !== undefined) show(reply.html);
-  else notice(reply?.message ?? NO_CONNECTION);
-}
-
-function notice(text) {
-  const line = root.querySelector(":scope > .vt-notice");
-  line.hidden = !text;
-  line.textContent = text;
-  if (text) line.scrollIntoView({ block: "nearest" });
-}
 
 function show(html) {
   const folds = opened();
@@ -34,8 +14,7 @@ function show(html) {
   reopen(folds);
   notice("");
   if (!page().dataset.tab) return;
-  const known = Object.entries(place()).filter(([, value]) => value);
-  history.replaceState(history.state, "", `${location.pathname}${location.search}#${new URLSearchParams(known)}`);
+  keepPlace();
 }
 
 // What somebody opened or closed stays so when the page is drawn anew.
@@ -72,8 +51,6 @@ async function look() {
 
 // ---- what can be pressed
 
-const ask = (name) => body.querySelector(`[data-dialog=${name}]`).showModal();
-const closeDialogs = () => root.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
 const actions = {
   "ask-cancel": () => ask("cancel"),
   "ask-promote": () => ask("promote"),
@@ -100,5 +77,4 @@ root.addEventListener("submit", (event) => {
   else send({ do: "back", reason: fields.reason });
 });
 
-const there = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 send({ do: "go", tab: there.tab, version: there.version }).then(() => setTimeout(look, LOOK_EVERY_MS));

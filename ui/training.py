@@ -5,14 +5,10 @@ message to `TrainingDesk.act`, and the reply is the page as it is then. Reviewer
 promote and roll back, which the store itself sees to.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
-from typing import Any
 
 import gradio as gr
-from starlette.requests import Request
 
 from db import registry
 from db.projects import list_projects
@@ -23,15 +19,15 @@ from db.store import Store
 from db.training_runs import Run, runs
 from db.waiting import waiting
 from finetune import jobs
-from ui.annotate_message import Message, MessageError
+from ui.desk import Desk, Reply, script
+from ui.message import Message, MessageError
 from ui.serving import Serving
 from ui.training_candidate import Standing, candidate_html
 from ui.training_people import people_html
 from ui.training_run import live_html, run_html
 from ui.training_runs import runs_html
 from ui.training_waiting import start_html, waiting_html
-from ui.visitor import NotSignedIn, Visitor, visitor
-from vlfau.errors import VLFAUError
+from ui.visitor import Visitor
 
 TABS = {"training": "Training", "candidate": "New version", "runs": "Runs", "people": "Contributions"}
 TRAIN_WHAT = ("fusion", "head", "lora", "all")
@@ -39,9 +35,6 @@ TRAIN_WHAT = ("fusion", "head", "lora", "all")
 _SIGN_IN = '<p><a class="vt-main" href="./account">Sign in</a></p>'
 _ANNOTATE = '<p><a class="vt-main" href="./annotate">Annotate faces</a></p>'
 _SHOWN_RUNS = 50
-
-Reply = dict[str, Any]
-"""JSON: `html`, the page from now on, and `live` while a run is going; or `error` and `message`."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +46,22 @@ class Place:
     """The version that is looked at on the second tab; None: the candidate."""
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> "Place":
+    def of(cls, message: Message) -> "Place":
         """As the browser says it; an unknown tab is where everybody begins."""
-        tab, version = data.get("tab"), data.get("version")
+        tab, version = message.get("tab"), message.get("version")
         return cls(
             tab if isinstance(tab, str) and tab in TABS else cls.tab,
             version if isinstance(version, str) and version else None,
         )
 
 
-class TrainingDesk:
+class TrainingDesk(Desk):
     """What the page asks for, and who may; holds nothing."""
 
+    least = Role.REVIEWER
+
     def __init__(self, store: Store, serving: Serving | None = None) -> None:
-        self.store, self.serving = store, serving
-        self.verbs: dict[str, Callable[[Visitor, Mapping[str, Any]], Reply]] = {
+        verbs = {
             "go": self.go,
             "watch": self.watch,
             "start": self.start,
@@ -75,47 +69,32 @@ class TrainingDesk:
             "promote": self.promote,
             "back": self.back,
         }
+        super().__init__(store, verbs)
+        self.serving = serving
 
-    def act(self, data: object, request: gr.Request | Request) -> Reply:
-        """One message of the page -> the reply. Who asks is in the session's cookie and nowhere else."""
-        try:
-            who = visitor(request, self.store)
-            wanted = Message(data).word("do")
-            if not isinstance(data, Mapping) or wanted not in self.verbs:
-                raise MessageError(
-                    f"The page asked for something unknown. It is {wanted[:40]!r}. Load it again."
-                )
-            if not who.role.includes(Role.REVIEWER):
-                return {
-                    "html": _closed(
-                        f"Training is for reviewers and admins. You are {who.role.article}.", _ANNOTATE
-                    )
-                }
-            return self.verbs[wanted](who, data)
-        except NotSignedIn:
-            return {"html": _closed("Training is for people who signed in.", _SIGN_IN)}
-        except VLFAUError as error:
-            return {"error": type(error).__name__, "message": str(error)}
+    def closed(self, who: Visitor | None) -> str:
+        if who is None:
+            return _closed("Training is for people who signed in.", _SIGN_IN)
+        return _closed(f"Training is for reviewers and admins. You are {who.role.article}.", _ANNOTATE)
 
     # ---- looking
 
-    def go(self, who: Visitor, data: Mapping[str, Any]) -> Reply:
+    def go(self, who: Visitor, message: Message) -> Reply:
         """Show a tab."""
-        return self._show(who, Place.of(data))
+        return self._show(who, Place.of(message))
 
-    def watch(self, who: Visitor, data: Mapping[str, Any]) -> Reply:
+    def watch(self, who: Visitor, message: Message) -> Reply:
         """How far a run is: only what changes while it goes; the whole page when it has ended."""
-        wanted = Message(data).number("run")
+        wanted = message.number("run")
         run = jobs.newest(self.store, who.actor)
         if run is None or run.id != wanted or run.is_over:
-            return self._show(who, Place.of(data))
+            return self._show(who, Place.of(message))
         return {"live": live_html(jobs.progress(self.store, who.actor, run.id), _acts(who))}
 
     # ---- acting
 
-    def start(self, who: Visitor, data: Mapping[str, Any]) -> Reply:
+    def start(self, who: Visitor, message: Message) -> Reply:
         """Start a run."""
-        message = Message(data)
         what, project = message.word("what"), message.word("project")
         if what not in TRAIN_WHAT:
             raise MessageError(f"This cannot be trained. The page asked for {what[:40]!r}. Load it again.")
@@ -124,23 +103,20 @@ class TrainingDesk:
         jobs.start(self.store, who.actor, reason, config)
         return self._show(who, Place(), "The run begins.")
 
-    def cancel(self, who: Visitor, data: Mapping[str, Any]) -> Reply:
+    def cancel(self, who: Visitor, message: Message) -> Reply:
         """End the run that is going."""
-        jobs.cancel(self.store, who.actor, Message(data).number("run"))
+        jobs.cancel(self.store, who.actor, message.number("run"))
         return self._show(who, Place(), "The run is being cancelled; that takes some seconds.")
 
-    def promote(self, who: Visitor, data: Mapping[str, Any]) -> Reply:
+    def promote(self, who: Visitor, message: Message) -> Reply:
         """Serve a version from now on."""
-        message = Message(data)
         name = message.word("version")
         registry.promote(self.store, who.actor, name, message.word("reason"), message.flag("force"))
         return self._moved(who, name, f"{name} is in production now.")
 
-    def back(self, who: Visitor, data: Mapping[str, Any]) -> Reply:
+    def back(self, who: Visitor, message: Message) -> Reply:
         """Serve what was served before."""
-        version = registry.roll_back(
-            self.store, who.actor, Message(data).word("reason").strip() or "Rolled back."
-        )
+        version = registry.roll_back(self.store, who.actor, message.word("reason").strip() or "Rolled back.")
         return self._moved(who, None, f"{version.name} is in production again.")
 
     def _moved(self, who: Visitor, version: str | None, said: str) -> Reply:
@@ -199,18 +175,11 @@ class TrainingDesk:
 
 def build(store: Store, serving: Serving | None = None) -> gr.HTML:
     """Put the page into the Blocks around this call; `serving` follows production sooner when it is told."""
-    desk = TrainingDesk(store, serving)
-
-    # Gradio calls such a function by its name over HTTP, whoever asks: `TrainingDesk.act` looks at the session first.
-    def act(message: Any, request: gr.Request) -> Reply:
-        return desk.act(message, request)
-
     shell = (
         '<div class="vt"><p class="vt-notice" role="alert" hidden></p><div class="vt-body">'
         '<p class="vt-empty" role="status">Looking at the runs …</p></div></div>'
     )
-    script = Path(__file__).with_name("training.js").read_text("utf-8")
-    return gr.HTML(shell, apply_default_css=False, js_on_load=script, server_functions=[act], elem_id="vt")
+    return TrainingDesk(store, serving).html(shell, script("desk", "training"), "vt")
 
 
 def _acts(who: Visitor) -> bool:

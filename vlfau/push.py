@@ -112,7 +112,11 @@ def _refuse_silent_card(card: str) -> None:
 
 def _upload(repository: str, folder: Path, version: str, tag: str | None, private: bool) -> Pushed:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+    from huggingface_hub.errors import (
+        HFValidationError,
+        HTTPError,  # of the client's own HTTP library, whichever that is
+        LocalTokenNotFoundError,
+    )
 
     api = HfApi()
     try:
@@ -122,7 +126,7 @@ def _upload(repository: str, folder: Path, version: str, tag: str | None, privat
         )
         if tag is not None:
             api.create_tag(repository, tag=tag, revision=made.oid)
-    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
+    except (HTTPError, HFValidationError, LocalTokenNotFoundError, OSError, RuntimeError) as error:
         raise ModelError(
             f"The checkpoint is not on the Hub, or not whole. {repository}: {error}. Check the name and the token "
             "(HF_TOKEN, or `hf auth login`; it has to be allowed to write) and push again."

@@ -1,10 +1,11 @@
 """The recipe of the experiment: every number that `python -m finetune.reproduce` follows, as one flat JSON file."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finetune.config_file import read_config
 from finetune.datasets.protocol import VALIDATION_SHARE
 from vlfau.config import PRESETS
 from vlfau.errors import DataError
@@ -81,21 +82,7 @@ class ReproduceConfig:
     @classmethod
     def load(cls, file: str | Path) -> "ReproduceConfig":
         """Read a JSON file; raises `DataError` for one that is missing, malformed or names an unknown field."""
-        try:
-            values = json.loads(Path(file).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"The configuration cannot be read. {file} gave: {error}. Give a JSON file by --config, such as "
-                "configs/vlfau_swin_base.json."
-            ) from error
-        known = {each.name for each in fields(cls)}
-        strange = sorted(set(values) - known) if isinstance(values, dict) else ["no JSON object"]
-        if strange:
-            raise DataError(
-                f"The configuration does not fit this version. {file} has: {', '.join(strange)}. "
-                f"Known are: {', '.join(sorted(known))}."
-            )
-        return cls(**values)
+        return read_config(cls, file, "configs/vlfau_swin_base.json")
 
     def plain(self) -> dict[str, Any]:
         """As plain JSON types."""

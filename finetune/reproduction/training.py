@@ -5,7 +5,6 @@ goes on after its last epoch. Letters: B batch, n faces, A action units.
 """
 
 import math
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from finetune import kept_state
 from finetune.augment import generator_for
 from finetune.reproduction import looks
 from finetune.reproduction.config import VARIANTS, ReproduceConfig
@@ -89,8 +89,7 @@ class Training:
         result = self.test(model)
         if self.accelerator.is_main_process:
             result.save(self.out)
-            for name in ("state", "state.part", "state.old"):
-                shutil.rmtree(self.out / name, ignore_errors=True)
+            kept_state.drop(self.out)
         self.accelerator.wait_for_everyone()
         return result
 
@@ -145,7 +144,7 @@ class Training:
     def learn_words(self, model: VLFAUModel) -> None:
         """The decoder alone, from the decisions of the training labels; `words_steps` of the configuration."""
         c, train = self.config, self.division.train
-        if not (model.writes and c.words_steps) or (self.out / "state").is_dir():
+        if not (model.writes and c.words_steps) or kept_state.last(self.out):
             return
         parameters = [*model.decoder.parameters(), *model.words_memory.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
@@ -275,30 +274,18 @@ class Training:
 
     def keep(self, schedule: LambdaLR) -> None:
         """Everything needed to go on after this epoch; a run killed while it saves keeps the epoch before."""
-        new, old, away = (self.out / name for name in ("state.part", "state", "state.old"))
-        self.accelerator.save_state(str(new))
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            kept = (self.log, self.best, self.best_on_test, schedule.state_dict())
-            torch.save(kept, new / "chosen.pt")
-            shutil.rmtree(away, ignore_errors=True)
-            if old.is_dir():
-                old.rename(away)
-            new.rename(old)
-            shutil.rmtree(away, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
+        chosen = {"log": self.log, "best": self.best, "best_on_test": self.best_on_test}
+        kept_state.keep(self.accelerator, self.out, chosen | {"schedule": schedule.state_dict()})
 
     def resume(self, schedule: LambdaLR) -> None:
         """Load the last finished epoch if there is one.
 
         The schedule is kept by hand: what is registered with an accelerator stays registered for the next training.
         """
-        kept = next((f for f in (self.out / "state", self.out / "state.old") if f.is_dir()), None)
-        if kept is not None:
-            self.accelerator.load_state(str(kept))
-            said = torch.load(kept / "chosen.pt", weights_only=False)
-            self.log, self.best, self.best_on_test, steps = said
-            schedule.load_state_dict(steps)
+        chosen = kept_state.resume(self.accelerator, self.out)
+        if chosen is not None:
+            schedule.load_state_dict(chosen.pop("schedule"))
+            vars(self).update(chosen)
 
     # ---- testing
 

@@ -3,8 +3,8 @@
 Letters: A action units.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,51 +12,53 @@ from numpy.typing import NDArray
 from db.values import Answer, Occurrence, Prediction, UnitAnswer
 from vlfau.action_units import AU_NUMBERS
 
-SECONDS = {"careful": 40.0, "lazy": 4.0, "spammer": 2.0}
+Peak = NDArray[np.float32]
+"""(A,) true intensities 0-5 of the stronger side; NaN where nobody can tell."""
 
 
-class Annotator(Protocol):
-    """Somebody who answers; `kind` says what they are, the store only knows their name."""
+class Annotator:
+    """Somebody who answers; the store only knows their name."""
 
-    kind: str
+    seconds: float
+    """For a face."""
 
-    def answer(
-        self, peak: NDArray[np.float32], prediction: Prediction | None, rng: np.random.Generator
-    ) -> Answer:
+    def answer(self, peak: Peak, prediction: Prediction | None, rng: np.random.Generator) -> Answer:
         """What they say of a face whose true intensities are `peak` (A,), 0-5 or NaN where nobody can tell."""
-        ...
+        return Answer(tuple(self.units(peak, prediction, rng)), seconds=self.seconds)
+
+    def units(
+        self, peak: Peak, prediction: Prediction | None, rng: np.random.Generator
+    ) -> Iterable[UnitAnswer]:
+        raise NotImplementedError
 
 
 @dataclass
-class Careful:
+class Careful(Annotator):
     """Sees what is there, and errs on `flips` of the action units."""
 
     flips: float = 0.1
-    kind: str = "careful"
+    seconds: float = 40.0
 
-    def answer(
-        self, peak: NDArray[np.float32], prediction: Prediction | None, rng: np.random.Generator
-    ) -> Answer:
-        units = []
+    def units(
+        self, peak: Peak, prediction: Prediction | None, rng: np.random.Generator
+    ) -> Iterable[UnitAnswer]:
         for number, true in zip(AU_NUMBERS, peak.tolist(), strict=True):
             if np.isnan(true):
-                units.append(UnitAnswer(number, Occurrence.UNSURE))
+                yield UnitAnswer(number, Occurrence.UNSURE)
                 continue
             present = (true >= PRESENT_FROM) != (rng.random() < self.flips)
             rated = int(np.clip(np.round(true + rng.normal(0, 0.5)), 1, 5))
-            units.append(_unit(number, present, rated))
-        return Answer(tuple(units), seconds=SECONDS[self.kind])
+            yield _unit(number, present, rated)
 
 
-@dataclass
-class Lazy:
+class Lazy(Annotator):
     """Accepts every prediction."""
 
-    kind: str = "lazy"
+    seconds = 4.0
 
-    def answer(
-        self, peak: NDArray[np.float32], prediction: Prediction | None, rng: np.random.Generator
-    ) -> Answer:
+    def units(
+        self, peak: Peak, prediction: Prediction | None, rng: np.random.Generator
+    ) -> Iterable[UnitAnswer]:
         shown = {unit.number: unit for unit in prediction.units} if prediction else {}
         units = [
             _unit(number, unit.active, int(np.clip(round(unit.intensity or 1), 1, 5)))
@@ -64,20 +66,18 @@ class Lazy:
             if (unit := shown.get(number))
         ]
         # without a prediction there is nothing to accept: everything is called absent
-        return Answer(tuple(units or [_unit(n, False) for n in AU_NUMBERS]), seconds=SECONDS[self.kind])
+        return units or [_unit(n, False) for n in AU_NUMBERS]
 
 
-@dataclass
-class Spammer:
+class Spammer(Annotator):
     """Clicks at random."""
 
-    kind: str = "spammer"
+    seconds = 2.0
 
-    def answer(
-        self, peak: NDArray[np.float32], prediction: Prediction | None, rng: np.random.Generator
-    ) -> Answer:
-        units = [_unit(n, bool(rng.random() < 0.5), int(rng.integers(1, 6))) for n in AU_NUMBERS]
-        return Answer(tuple(units), seconds=SECONDS[self.kind])
+    def units(
+        self, peak: Peak, prediction: Prediction | None, rng: np.random.Generator
+    ) -> Iterable[UnitAnswer]:
+        return [_unit(n, bool(rng.random() < 0.5), int(rng.integers(1, 6))) for n in AU_NUMBERS]
 
 
 PRESENT_FROM = 1.0

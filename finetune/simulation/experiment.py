@@ -205,7 +205,9 @@ class Experiment:
         if condition.order == "random":
             pool = np.random.default_rng([condition.seed, 8]).permutation(pool)[: condition.corrections]
         lab.bring(self.domain, self.said, pool)
-        refuse_too_many(lab.annotate(self.domain.peak, condition.corrections), condition.corrections, lab.folder)
+        refuse_too_many(
+            lab.annotate(self.domain.peak, condition.corrections), condition.corrections, lab.folder
+        )
         return lab
 
     def compare(self, faces: AnnotatedFaces, version: Checkpoint) -> dict[str, Any]:

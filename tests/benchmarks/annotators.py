@@ -70,8 +70,8 @@ def name(number: int) -> str:
 
 
 @contextmanager
-def running_app(folder: Path) -> Iterator[str]:
-    """`app.py` on that store; gives its address once it answers and has its model."""
+def running_app(folder: Path) -> Iterator[tuple[str, int]]:
+    """`app.py` on that store; gives its address and process id once it answers and has its model."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -82,7 +82,7 @@ def running_app(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         _wait_until_ready(address, process, folder / "app.log")
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait(60)
@@ -151,7 +151,7 @@ def annotators(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     barrier, results = context.Barrier(people), context.Queue()
-    with running_app(folder) as address:
+    with running_app(folder) as (address, _):
         jobs = [
             context.Process(
                 target=work, args=(address, project, n, each, pause_s, barrier, results), daemon=True

@@ -13,17 +13,10 @@ from db.photos import subject_code
 from db.publish import publish
 from db.roles import OPERATOR
 from db.values import Consent
-from tests.hub_double import TOKEN, HubDouble
+from tests.hub_double import TOKEN
 
 # how huggingface_hub 2.4 hands a large file to its own HTTP library
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with HubDouble() as double:
-        double.use(monkeypatch, tmp_path)
-        yield double
 
 
 @pytest.fixture

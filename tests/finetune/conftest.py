@@ -1,10 +1,13 @@
 """What the tests of fine-tuning share: a store of corrections, a tiny base and a tiny replay pack, made once."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from db.store import Store
 from finetune.train_config import TrainConfig
 from tests.finetune import training_lab
 
@@ -23,6 +26,13 @@ def bench(tmp_path_factory) -> Path:
 def store_folder(bench, tmp_path) -> Path:
     """A copy of the store that a test may change."""
     return Path(shutil.copytree(bench / "store", tmp_path / "store"))
+
+
+@pytest.fixture
+def store(store_folder) -> Iterator[Store]:
+    """That copy, open."""
+    with closing(Store(folder=store_folder)) as opened:
+        yield opened
 
 
 @pytest.fixture

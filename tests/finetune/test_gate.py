@@ -10,12 +10,12 @@ from db import registry
 from db.model_files import content_hash
 from db.registry_tables import Alias
 from db.roles import OPERATOR
-from db.store import Store
 from db.tables import Event
 from finetune import gate
-from finetune.comparison import Contestant, compete, own_words, pooled_ece
+from finetune.comparison import Contestant, compete, own_words
 from finetune.gate import entry_of, main, people_learnt_from, record, run_gate, unseen
 from finetune.gate_rules import Limits
+from finetune.paired_bootstrap import paired_ece
 from finetune.people_groups import pose_groups, read_groups
 from finetune.replay import load_replay
 from finetune.train import train
@@ -31,13 +31,6 @@ def made(bench, tmp_path_factory):
     """The folder of a version that a run made."""
     config = training_lab.tiny(bench / "store", bench / "base", bench / "replay.parquet")
     return train(config, tmp_path_factory.mktemp("runs") / "v1")
-
-
-@pytest.fixture
-def store(store_folder):
-    opened = Store(folder=store_folder)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -148,7 +141,8 @@ class TestMeasures:
     def test_pooled_calibration_by_hand(self):
         labels = np.array([[1, np.nan], [0, 1]])
         probability = np.array([[0.9, 0.5], [0.1, 0.7]])
-        assert pooled_ece(labels, probability) == pytest.approx((0.1 + 0.1 + 0.3) / 3)
+        found = paired_ece(labels, probability, probability, np.array(["a", "b"]), 2)
+        assert found.champion.value == pytest.approx((0.1 + 0.1 + 0.3) / 3)
 
     def test_the_embedded_checkpoint_says_what_it_decides(self):
         faces = gate.AnnotatedFaces.of(load_replay(REPLAY, "test").subset(np.arange(4)))

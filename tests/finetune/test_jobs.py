@@ -15,20 +15,13 @@ from db.annotators import set_role, sign_in
 from db.errors import NotAllowed
 from db.registry_tables import Alias, RunState
 from db.roles import OPERATOR, Role
-from db.store import Store
 from db.training_runs import RunGoing, begin_run, run_of, runs
 from finetune import jobs
+from finetune.hub_plan import LAUNCH_VARIABLE
 from finetune.single_flight import single_flight
-from finetune.watcher import LAUNCH_VARIABLE, train_command
+from finetune.watcher import train_command
 from tests.finetune import training_lab
 from vlfau.errors import DataError
-
-
-@pytest.fixture
-def store(store_folder):
-    opened = Store(folder=store_folder)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

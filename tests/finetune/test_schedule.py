@@ -24,12 +24,10 @@ AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
-def store(store_folder, monkeypatch):
+def store(store, monkeypatch):
     """Twenty agreed faces; runs begin in the store, and no process is started."""
     monkeypatch.setattr(jobs, "_launch", lambda store, run: None)
-    opened = Store(folder=store_folder)
-    yield opened
-    opened.close()
+    return store
 
 
 def later(store, **time):

@@ -129,7 +129,7 @@ def test_a_space_is_put_in_place_and_brought_up_to_date(hub, tmp_path):
     } | {".gitattributes": b""}
     assert (found.private, len(found.commits)) == (True, 2)
     asked = {"VLFAU_ADMINS": "ann", "VLFAU_BACKUP_REPO": "org/backup"}
-    assert found.space["variables"] == asked | {"FORWARDED_ALLOW_IPS": "*"}
+    assert found.space["variables"] == asked | {"FORWARDED_ALLOW_IPS": "*", "VLFAU_BACKUP": "/data/vl-fau"}
     assert found.space["secrets"]["VLFAU_BACKUP_TOKEN"] == "hf_hidden"
     assert found.space["volumes"] == [{"type": "bucket", "source": "org/kept", "mountPath": "/data"}]
     assert found.space["hardware"] == "t4-small"
@@ -142,6 +142,15 @@ def test_a_space_is_put_in_place_and_brought_up_to_date(hub, tmp_path):
     assert "old.py" not in found.files
     assert found.space["secrets"]["VLFAU_SESSION_SECRET"] == sessions, "nobody is signed out by a deployment"
     assert found.space["hardware"] == "t4-small"
+
+
+def test_backups_on_the_hub_need_a_token_there(hub, tmp_path):
+    words = ["--repo", "org/page", "--dry-run", "--backup", "hf://datasets/org/backup"]
+    refused = deploy(*words, environment=hub.environment(tmp_path))
+    assert refused.returncode == 1
+    assert "--secret HF_TOKEN" in refused.stderr
+    planned = deploy(*words, "--secret", "HF_TOKEN", environment=hub.environment(tmp_path))
+    assert "variable   VLFAU_BACKUP=hf://datasets/org/backup" in planned.stdout
 
 
 def _left_over(hub, environment):

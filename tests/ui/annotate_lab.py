@@ -17,7 +17,7 @@ from db.review import set_gold
 from db.roles import OPERATOR
 from db.store import Store
 from db.values import Answer, Consent, UnitAnswer
-from ui.annotate import Desk
+from ui.annotate import AnnotateDesk
 from ui.pictures import darkroom
 from vlfau.action_units import AU_NUMBERS
 from vlfau.alignment import chip_transform
@@ -87,7 +87,7 @@ class AnnotateLab:
         folder.mkdir(parents=True)
         shutil.copy(begun, folder / "vlfau.db")
         self.store = Store(folder=folder)
-        self.desk = Desk(self.store)
+        self.desk = AnnotateDesk(self.store)
         self.image, self.face = image, face
         shares = dict(random_share=0.0, blind_share=0.0, gold_share=0.0)
         self.project = add_project(self.store, OPERATOR, ProjectSettings("Lab", **(shares | settings)))

@@ -2,23 +2,8 @@
 
 from contextlib import contextmanager
 
-import pytest
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect, sync_playwright
-
 from tests.ui.annotate_lab import PASSWORD, AnnotateLab, begin
-from tests.ui.conftest import App
-from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, Visit
-
-
-@contextmanager
-def opened_browser():
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield opened
-        opened.close()
+from tests.ui.browsing import Visit, expect
 
 
 @contextmanager
@@ -30,39 +15,11 @@ def opened_lab(folder, image, face, **settings):
     lab.close()
 
 
-@contextmanager
-def opened_app(lab):
-    app = App(lab.folder)
-    yield app
-    app.process.terminate()
-    app.process.wait(30)
-
-
-@contextmanager
-def opened_visits(browser, app):
-    """Gives `begin(name, **look)`; at the end nothing went wrong on the console and no other host was asked."""
-    visits = []
-
-    def begin(name="Ada", **look):
-        visits.append(AnnotateVisit(browser, app, **look).sign_in(name).open())
-        return visits[-1]
-
-    yield begin
-    for each in visits:
-        each.context.close()
-        assert [error for error in each.errors if "ERR_INTERNET_DISCONNECTED" not in error] == []
-        own = (app.url, "data:", "blob:")
-        assert {url for url in each.asked if not url.startswith(own)} == set()
-
-
 class AnnotateVisit(Visit):
     """Somebody at the page."""
 
-    def sign_in(self, name="Ada"):
-        address = f"{self.app.url}account/sign-in"
-        answer = self.page.request.post(address, data={"name": name, "password": PASSWORD})
-        assert answer.status == 200
-        return self
+    def sign_in(self, name="Ada", password=PASSWORD):
+        return super().sign_in(name, password)
 
     def open(self, path="annotate"):
         self.page.goto(self.app.url + path)

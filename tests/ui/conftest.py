@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -132,6 +133,10 @@ class App:
                 time.sleep(0.2)
         raise AssertionError(f"app.py did not answer: {self.log()}")
 
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
@@ -145,10 +150,17 @@ class App:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory):
     """The real application with the embedded checkpoint, once for all tests."""
-    running = App(tmp_path_factory.mktemp("app"))
-    yield running
-    running.process.terminate()
-    running.process.wait(30)
+    with closing(App(tmp_path_factory.mktemp("app"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; of one module, because Playwright's event loop runs as long as it is open."""
+    from tests.ui.browsing import opened_browser
+
+    with opened_browser() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -160,3 +172,25 @@ def house(store, request_of, monkeypatch):
     monkeypatch.setattr(passwords, "_HASHER", passwords.PasswordHasher(1, 8, 1))
     with ReviewHouse(store, request_of) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def running(lab):
+    """The real application on the store of the module's `lab`."""
+    with closing(App(lab.folder)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(browser, running):
+    """`visit("Ada", width=390)`: somebody who signed in, at the Annotate page of `running`."""
+    from tests.ui.annotate_visit import AnnotateVisit
+
+    with ExitStack() as visits:
+
+        def begin(name="Ada", **look):
+            seen = visits.enter_context(closing(AnnotateVisit(browser, running, **look)))
+            seen.expected_error = "ERR_INTERNET_DISCONNECTED"  # some tests take the network away
+            return seen.sign_in(name).open()
+
+        yield begin

@@ -36,6 +36,7 @@ MESSAGES = {
 FIELDS = {
     "/account/sign-in": {"name": "anna", "password": PASSWORD},
     "/account/password": {"password": "not this one", "new": "another long password"},
+    "/account/withdraw": {"code": "no such code"},
     **{
         f"/account/{verb}": {"name": "no such person", "role": "reviewer"}
         for verb in ("role", "block", "unblock", "reset")

@@ -5,75 +5,54 @@ Screenshots go to `build/screenshots/`.
 
 import json
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
 import pytest
 
-pytest.importorskip("playwright")
-from playwright.sync_api import expect, sync_playwright
-
 from db.roles import OPERATOR
 from db.stats import stats
 from db.store import Store
+from tests.ui.browsing import Visit, expect
 from tests.ui.conftest import App
-from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, Visit
 from ui.server import HEADERS
 
 PASSWORD = "four horses and a battery"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
     """The real application on an empty folder; the tests below are one story, told in their order."""
-    running = App(tmp_path_factory.mktemp("fresh"))
-    yield running
-    running.process.terminate()
-    running.process.wait(30)
+    with closing(App(tmp_path_factory.mktemp("fresh"))) as running:
+        yield running
 
 
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield opened
-        opened.close()
+class AccountVisit(Visit):
+    """Somebody at the page; what the server refuses there stands on the console."""
+
+    expected_error = "the server responded with a status of 4"
 
 
 @pytest.fixture
 def visit(browser, fresh):
-    visits = []
+    with ExitStack() as visits:
 
-    def begin(path="account", ready=".vk-card >> visible=true", **look):
-        visits.append(Visit(browser, fresh, **look))
-        visits[-1].page.goto(fresh.url + path)
-        visits[-1].page.locator(ready).first.wait_for()
-        return visits[-1]
+        def begin(path="account", ready=".vk-card >> visible=true", **look):
+            seen = visits.enter_context(closing(AccountVisit(browser, fresh, **look)))
+            seen.page.goto(fresh.url + path)
+            seen.page.locator(ready).first.wait_for()
+            return seen
 
-    yield begin
-    for each in visits:
-        each.context.close()
-        assert {url for url in each.asked if not url.startswith((fresh.url, "data:", "blob:"))} == set()
+        yield begin
 
 
 def fill(page, form, **fields):
     for name, text in fields.items():
         page.fill(f"form[data-do={form}] [name={name}]", text)
     page.click(f"form[data-do={form}] [type=submit]")
-
-
-def sign_in(seen, name):
-    answer = seen.page.request.post(
-        f"{seen.app.url}account/sign-in", data={"name": name, "password": PASSWORD}
-    )
-    assert answer.ok
 
 
 def rows(app):
@@ -124,7 +103,7 @@ def test_another_one_signs_up_gets_a_role_and_signs_out(visit):
     expect(bob.page.get_by_role("link", name="Review")).to_be_hidden()
 
     ann = visit(path="about", ready=".vl-prose h1")
-    sign_in(ann, "Ann")
+    ann.sign_in("Ann", PASSWORD)
     ann.page.goto(f"{ann.app.url}account")
     ann.page.get_by_text("People and their roles").click()
     ann.page.get_by_label("Role of Bob").select_option("reviewer")
@@ -172,7 +151,7 @@ def test_a_photo_is_kept(visit, fresh, photos, width, scheme):
     photo = photos["face"] if width > 760 else photos["group"]
     before = rows(fresh)["rows"]["image"]
     seen = visit(path="", ready=".vl-press >> visible=true", width=width, scheme=scheme)
-    sign_in(seen, "Ann")
+    seen.sign_in("Ann", PASSWORD)
     seen.page.reload()
     seen.page.wait_for_selector(".vl-press")
     seen.send(photo).result()

@@ -12,9 +12,10 @@ from db.projects import ProjectSettings, add_project
 from db.roles import OPERATOR
 from db.values import Answer, Side, Status, UnitAnswer
 from tests.ui.annotate_lab import AnnotateLab, begin, marks, shrunk
-from ui.annotate import script
+from ui.annotate import PARTS
 from ui.annotate_history import summary
 from ui.annotate_shell import KEYS, book, shell_html
+from ui.desk import script
 from vlfau.action_units import AU_NUMBERS
 from vlfau.sentences import UnitLabel, describe_unit
 
@@ -353,6 +354,6 @@ def test_each_key_stands_on_one_control(lab):
 
 
 def test_the_script_is_one_function_body_without_markup_of_its_own():
-    text = script()
+    text = script(*PARTS)
     assert "<script" not in text
     assert text.count("\nconst root =") == 1

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
-
 from db.values import Occurrence, Side, Status
-from tests.ui.annotate_visit import opened_app, opened_browser, opened_lab, opened_visits
-from tests.ui.test_browser import CHROMIUM
+from tests.ui.annotate_visit import opened_lab
+from tests.ui.browsing import expect
 from ui import annotate
 from ui.annotate_shell import book
 from vlfau.action_units import AU_NUMBERS, by_number
@@ -23,17 +20,7 @@ LIMIT_MS = 300
 """From submit to the next face on the screen, on this machine."""
 FACES = 40
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with opened_browser() as opened:
-        yield opened
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +28,6 @@ def lab(tmp_path_factory, image, faces):
     with opened_lab(tmp_path_factory.mktemp("annotate"), image, faces[0].face, answers_wanted=9) as lab:
         lab.add(FACES)
         yield lab
-
-
-@pytest.fixture(scope="module")
-def running(lab):
-    with opened_app(lab) as app:
-        yield app
-
-
-@pytest.fixture
-def visit(browser, running):
-    with opened_visits(browser, running) as begin:
-        yield begin
 
 
 @pytest.fixture

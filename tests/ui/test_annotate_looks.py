@@ -3,31 +3,17 @@
 Screenshots go to `build/screenshots/`.
 """
 
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 
-pytest.importorskip("playwright")
-from playwright.sync_api import expect
-
-from tests.ui.annotate_visit import AnnotateVisit, opened_app, opened_browser, opened_lab, opened_visits
-from tests.ui.test_browser import BEYOND_THE_EDGE, CHROMIUM, SCREENSHOTS
+from tests.ui.annotate_visit import AnnotateVisit, opened_lab
+from tests.ui.browsing import BEYOND_THE_EDGE, SCREENSHOTS, every_look, expect, light_and_dark
+from tests.ui.conftest import App
 
 FACES = 3
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
-every_look = pytest.mark.parametrize("width", [1280, 390])
-light_and_dark = pytest.mark.parametrize("scheme", ["light", "dark"])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with opened_browser() as opened:
-        yield opened
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +21,6 @@ def lab(tmp_path_factory, image, faces):
     with opened_lab(tmp_path_factory.mktemp("annotate"), image, faces[0].face, answers_wanted=9) as lab:
         lab.add(FACES, evidence=faces[0].evidence)
         yield lab
-
-
-@pytest.fixture(scope="module")
-def running(lab):
-    with opened_app(lab) as app:
-        yield app
-
-
-@pytest.fixture
-def visit(browser, running):
-    with opened_visits(browser, running) as begin:
-        yield begin
 
 
 @every_look
@@ -135,7 +109,7 @@ def other_lab(tmp_path, image, faces):
     """A store of its own with a qualification round of two faces and nothing behind it, and the app on it."""
     with opened_lab(tmp_path, image, faces[0].face, qualification_items=2) as lab:
         lab.add_gold(2)
-        with opened_app(lab) as lab.app:
+        with closing(App(lab.folder)) as lab.app:
             yield lab
 
 

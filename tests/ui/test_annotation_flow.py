@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("playwright")
-from playwright.sync_api import expect, sync_playwright
-
 from db.annotators import list_annotators
 from db.projects import list_projects
 from db.review import set_aside
@@ -25,8 +22,8 @@ from db.store import Store
 from db.values import ItemState
 from tests.ui.annotate_lab import PASSWORD
 from tests.ui.annotate_visit import AnnotateVisit
+from tests.ui.browsing import SCREENSHOTS, expect
 from tests.ui.conftest import App
-from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, SCREENSHOTS
 from ui import starter
 
 FACES = 10
@@ -40,11 +37,7 @@ PICTURES_ARE_THERE = """() => [...document.images].every((one) => {
     return one.complete || left > window.innerWidth || top > window.innerHeight || !one.checkVisibility();
 })"""
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 class FlowVisit(AnnotateVisit):
@@ -127,25 +120,15 @@ class Flow:
         ready(phone)
         phone.picture(name)
 
-    def end(self):
-        for each in self.visits:
-            each.context.close()
-            assert each.errors == []
-
 
 @pytest.fixture(scope="module")
-def flow(tmp_path_factory):
-    expect.set_options(timeout=PATIENCE_MS)
+def flow(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("flow")
-    app = App(folder)
-    with sync_playwright() as playwright, closing(Store(folder=folder / "data")) as store:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+    with closing(App(folder)) as app, closing(Store(folder=folder / "data")) as store:
         running = Flow(browser, app, store)
         yield running
-        running.end()
-        browser.close()
-    app.process.terminate()
-    app.process.wait(30)
+        for visit in running.visits:
+            visit.close()
 
 
 def test_two_label_ten_faces_and_a_reviewer_settles_two(flow):

@@ -3,121 +3,20 @@
 Screenshots go to `build/screenshots/`.
 """
 
-import os
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import pytest
 
-pytest.importorskip("playwright")
-from playwright.sync_api import expect, sync_playwright
-
+from tests.ui.browsing import Visit, every_look, expect, light_and_dark
 from vlfau.images import ImageLimits
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-PATIENCE_MS = 120_000
-BEYOND_THE_EDGE = """() => [...document.querySelectorAll(".gradio-container *")]
-    .filter((item) => item.checkVisibility() && item.getBoundingClientRect().right > window.innerWidth + 1)
-    .map((item) => item.tagName + "." + item.className)"""
-"""What reaches out of the window to the right; Gradio cuts it off, so that the page's own width does not tell."""
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
-every_look = pytest.mark.parametrize("width", [1280, 390])
-light_and_dark = pytest.mark.parametrize("scheme", ["light", "dark"])
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """One browser window on the app, which notes other hosts that were asked and errors on the console."""
-
-    def __init__(self, chromium, app, width=1280, scheme="light"):
-        self.app, self.width, self.scheme = app, width, scheme
-        height = 900 if width > 760 else 844
-        self.context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            has_touch=width < 760,
-            accept_downloads=True,
-            permissions=["camera"],
-        )
-        self.context.set_default_timeout(PATIENCE_MS)
-        self.page = self.context.new_page()
-        self.asked, self.errors = set(), []
-        self.page.on("request", lambda request: self.asked.add(request.url))
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def _note(self, message):
-        if message.type == "error":
-            self.errors.append(f"{message.text} {message.location.get('url', '')}")
-
-    def open(self, path=""):
-        self.page.goto(self.app.url + path)
-        self.page.wait_for_selector(".vl-press, .vl-prose h1")
-        return self
-
-    def send(self, photo):
-        self.page.set_input_files(".vl-drop input", photo)
-        return self
-
-    def result(self):
-        self.page.wait_for_selector(".vl-result")
-        self.page.wait_for_selector(".vl-drop", state="detached")
-        return self
-
-    def picture(self, name):
-        """A screenshot under a stable name; nothing may reach out of the window in it."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(
-            path=SCREENSHOTS / f"{name}-{self.width}-{self.scheme}.png", animations="disabled"
-        )
-        assert self.page.evaluate(BEYOND_THE_EDGE) == []
-
-    def chosen(self):
-        """Number of the action unit whose details are in view."""
-        return self.page.locator(".vl-unit input:checked >> visible=true").first.get_attribute("value")
-
-    def orders(self):
-        """Codes of the bars from top to bottom."""
-        return self.page.locator(".vl-face:not([hidden]) .vl-code").all_inner_texts()
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
-def visit(chromium, app):
-    visits = []
-
-    def begin(**look):
-        visits.append(Visit(chromium, app, **look))
-        return visits[-1]
-
-    yield begin
-    for each in visits:
-        each.context.close()
-        assert each.errors == []
-        assert {url for url in each.asked if not url.startswith((app.url, "data:", "blob:"))} == set()
+def visit(browser, app):
+    with ExitStack() as visits:
+        yield lambda **look: visits.enter_context(closing(Visit(browser, app, **look)))
 
 
 @every_look

@@ -51,13 +51,9 @@ def test_queue_database_and_model(client):
     ]
 
 
-def test_a_database_that_is_gone_is_told(client, store, monkeypatch):
-    from db.errors import StoreError
-
-    def gone():
-        raise StoreError("It is gone. Nothing answers. Start it.")
-
-    monkeypatch.setattr(store, "ping", gone)
+def test_a_database_that_is_gone_is_told(client, store):
+    store.close()
+    store.folder.rename(store.folder.with_name("elsewhere"))
     assert values(client)["vlfau_database_up", frozenset()] == 0
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import gradio as gr
@@ -43,18 +44,11 @@ def test_it_must_show_one_face(predictor, uploaded, name, words):
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_the_result_is_compared(app, photos, width, scheme):
-    browser = pytest.importorskip("tests.ui.test_browser")
-    if not Path(browser.CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {browser.CHROMIUM}; set CHROMIUM")
-    browser.expect.set_options(timeout=browser.PATIENCE_MS)
-    with browser.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser.CHROMIUM, args=browser.OPTIONS)
-        seen = browser.Visit(chromium, app, width=width, scheme=scheme).open().send(photos["face"]).result()
-        compare_and_go_back(seen, browser.expect)
-        seen.context.close()
-        assert seen.errors == []
-        chromium.close()
+def test_the_result_is_compared(browser, app, photos, width, scheme):
+    from tests.ui.browsing import Visit, expect
+
+    with closing(Visit(browser, app, width=width, scheme=scheme)) as seen:
+        compare_and_go_back(seen.open().send(photos["face"]).result(), expect)
 
 
 def compare_and_go_back(seen, expect):

@@ -1,6 +1,7 @@
 """Each endpoint of the running application, asked by nobody, annotator, reviewer and admin, against the table."""
 
 import re
+from contextlib import closing
 
 import pytest
 
@@ -41,22 +42,20 @@ def opened(tmp_path_factory):
             set_role(store, OPERATOR, name, Role(role))
     add_project(store, OPERATOR, ProjectSettings("Faces"))
     store.close()
-    running = App(folder)
-    yield running
-    running.process.terminate()
-    running.process.wait(30)
+    with closing(App(folder)) as running:
+        yield running
 
 
 def test_every_endpoint_has_a_row_and_every_row_an_endpoint(opened, store):
     import app
-    from ui.annotate import Desk
+    from ui.annotate import AnnotateDesk
     from ui.metrics import Metrics
     from ui.review import _DONE, ReviewDesk
     from ui.server import health_routes
     from ui.training import TrainingDesk
 
     verbs = {
-        "Annotate": set(Desk(store).verbs),
+        "Annotate": set(AnnotateDesk(store).verbs),
         "Review": (set(ReviewDesk(store).verbs) - {"decide"}) | {f"decide {verdict}" for verdict in _DONE},
         "Training": set(TrainingDesk(store).verbs),
     }

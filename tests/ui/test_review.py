@@ -12,6 +12,7 @@ from db.roles import OPERATOR
 from db.values import Answer, ItemState, Occurrence, UnitAnswer
 from tests.db.laboratory import marks
 from tests.ui.review_house import ROLES
+from ui.message import Message
 from ui.review import Place, ReviewDesk
 
 VERDICT = {"units": [{"number": 12, "occurrence": "present", "intensity": 3, "side": "left"}]}
@@ -194,8 +195,8 @@ class TestBadInput:
 
     def test_a_place_that_is_none_is_where_everybody_begins(self):
         begin = Place("faces", ItemState.DISPUTED, None, None)
-        assert Place.of({"tab": "secrets", "state": "open"}) == begin
-        assert Place.of({"tab": ["data"], "state": {}}) == begin
+        assert Place.of(Message({"tab": "secrets", "state": "open"})) == begin
+        assert Place.of(Message({"tab": ["data"], "state": {}})) == begin
 
 
 class TestSettings:

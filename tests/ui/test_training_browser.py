@@ -2,14 +2,12 @@
 
 import json
 import socket
+from contextlib import ExitStack, closing
 from datetime import timedelta
-from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-
-pytest.importorskip("playwright")
-from playwright.sync_api import expect, sync_playwright
 
 from db import registry
 from db.annotators import set_role
@@ -19,18 +17,13 @@ from db.roles import OPERATOR, Role
 from db.store import Store
 from db.training_runs import begin_run, end_run
 from finetune import jobs
-from tests.ui.test_browser import BEYOND_THE_EDGE, CHROMIUM, OPTIONS, PATIENCE_MS
+from tests.ui.browsing import BEYOND_THE_EDGE, Visit, expect
 from tests.ui.test_training import report
-from ui import account, server, theme, training
+from ui import account, backup_badge, server, theme, training
 
 PASSWORD = "a horse and a battery"
-PHONE = {"width": 390, "height": 844}
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +49,7 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def url(store):
+def served(store):
     """The page alone, served as `app.py` serves its pages."""
     with gr.Blocks(analytics_enabled=False) as pages:
         theme.head("Analyse")
@@ -70,46 +63,29 @@ def url(store):
         server_port=port,
         theme=theme.THEME,
         css_paths=theme.STYLESHEETS,
-        app_kwargs=server.app_kwargs(store, lambda: "small-1", account.Accounts(store, True).routes()),
+        app_kwargs=server.app_kwargs(
+            store, lambda: "small-1", [*account.Accounts(store, True).routes(), *backup_badge.routes(store)]
+        ),
         run_history=False,
         prevent_thread_lock=True,
         quiet=True,
     )
-    yield f"http://127.0.0.1:{port}/"
+    yield SimpleNamespace(url=f"http://127.0.0.1:{port}/")
     pages.close()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def visit(browser, url):
+def visit(browser, served):
     """`visit("ada", tab="candidate")`: the page, signed in; at the end nothing went wrong on the console."""
-    contexts, errors = [], []
+    with ExitStack() as visits:
 
-    def begin(name, tab="training", **look):
-        context = browser.new_context(**look)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        answer = page.request.post(f"{url}account/sign-in", data={"name": name, "password": PASSWORD})
-        assert answer.status == 200
-        page.goto(f"{url}training#tab={tab}")
-        page.wait_for_selector(f".vt-page[data-tab={tab}]")
-        return page
+        def begin(name, tab="training", **look):
+            seen = visits.enter_context(closing(Visit(browser, served, **look))).sign_in(name, PASSWORD)
+            seen.page.goto(f"{served.url}training#tab={tab}")
+            seen.page.wait_for_selector(f".vt-page[data-tab={tab}]")
+            return seen.page
 
-    yield begin
-    for context in contexts:
-        context.close()
-    assert errors == []
+        yield begin
 
 
 def production(store):
@@ -165,7 +141,7 @@ def test_a_run_moves_on_by_itself_and_ends(visit, store):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("tab", ["training", "candidate", "runs", "people"])
 def test_nothing_sticks_out_on_a_phone(visit, tab, scheme):
-    page = visit("rev", tab, viewport=PHONE, color_scheme=scheme)
+    page = visit("rev", tab, width=390, scheme=scheme)
     assert page.evaluate(BEYOND_THE_EDGE) == []
 
 

@@ -3,26 +3,20 @@
 import csv
 import io
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("playwright")
-from playwright.sync_api import expect, sync_playwright
-
-from tests.ui.test_browser import CHROMIUM, OPTIONS, PATIENCE_MS, Visit
+from tests.ui.browsing import Visit, expect
 from tests.vlfau.clips import write_clip
 from ui import video
 from ui.analyse import EXAMPLES
 from vlfau.images import read_image
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}; set CHROMIUM"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAINTED = """() => { const over = document.querySelector(".vv-stage canvas");
     return over.getContext("2d").getImageData(0, 0, over.width, over.height).data.some((value) => value > 0); }"""
@@ -80,28 +74,10 @@ class VideoVisit(Visit):
         )
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def visit(chromium, app):
-    visits = []
-
-    def begin(**look):
-        visits.append(VideoVisit(chromium, app, **look))
-        return visits[-1].open()
-
-    yield begin
-    for each in visits:
-        each.context.close()
-        assert each.errors == []
-        assert {url for url in each.asked if not url.startswith((app.url, "data:", "blob:"))} == set()
+def visit(browser, app):
+    with ExitStack() as visits:
+        yield lambda **look: visits.enter_context(closing(VideoVisit(browser, app, **look))).open()
 
 
 def uploads(app):

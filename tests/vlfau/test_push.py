@@ -6,7 +6,6 @@ import pytest
 import torch
 from huggingface_hub import metadata_load
 
-from tests.hub_double import HubDouble
 from vlfau.checkpoint import EMBEDDED, load_checkpoint, save_checkpoint
 from vlfau.cli import main
 from vlfau.config import VLFAUConfig
@@ -17,13 +16,6 @@ from vlfau.words import Words
 
 # how huggingface_hub 2.4 hands a large file to its own HTTP library
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    with HubDouble() as double:
-        double.use(monkeypatch, tmp_path)
-        yield double
 
 
 @pytest.fixture(scope="module")
