@@ -30,7 +30,7 @@ demo: $(VENV)/.installed ## Set up what is missing and open the page (http://127
 	$(PY) app.py $(ARGS)
 
 test: $(VENV)/.installed-dev ## Set up what is missing and run all tests (ARGS="-k metrics" for some)
-	$(PY) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup $(ARGS)
+	$(PY) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-dev ## Lint, formatting and types; changes nothing
 	$(PY) -m ruff check .

@@ -27,6 +27,7 @@ from db.store import Store
 from finetune.errors import TrainingError, disk_border
 from finetune.hub_plan import (
     INPUT,
+    JOB_REPO,
     OUT,
     REPO_VARIABLE,
     RUNS,
@@ -90,7 +91,7 @@ class HubRun:
             with packed(self.config, self.folder) as package:
                 self.status.update(message=f"Sending them to {self.plan.place}.")
                 remote = HubRemote(self.plan.place)
-                erase(remote)  # what a run left that was killed
+                clear(self.plan, remote)  # what a run left that was killed
                 with _erased_afterwards(remote):
                     remote.put({f"{RUNS}/{self.name}/{INPUT}": package.file})
                     package.file.unlink()
@@ -268,6 +269,28 @@ def _cancelled_afterwards() -> Iterator[None]:
         raise Cancelled
 
 
+def clear(plan: HubPlan, remote: HubRemote) -> tuple[int, int]:
+    """End the jobs and remove the files that a killed run left; how many there were of each."""
+    from huggingface_hub import HfApi
+
+    api, going = HfApi(), ("RUNNING", "SCHEDULING")
+    try:
+        found = [
+            job
+            for job in api.list_jobs(namespace=plan.owner, status=list(going))
+            if job.status.stage in going
+        ]
+        left = [job for job in found if (job.environment or {}).get(JOB_REPO) == plan.repo]
+        for job in left:
+            api.cancel_job(job_id=job.id, namespace=plan.owner)
+    except hub_errors() as error:
+        raise TrainingError(
+            f"The Hub does not say which jobs are going. Asked about those of {plan.owner} it said: {_reason(error)}. "
+            f"Give {TOKEN} a token that may see and start jobs for {plan.owner}."
+        ) from error
+    return len(left), erase(remote)
+
+
 def erase(remote: HubRemote) -> int:
     """Remove all that lies below `runs/`, with its history; returns how many files there were."""
     left = remote.names(RUNS)
@@ -291,7 +314,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="say what would be submitted, and send nothing"
     )
     parser.add_argument(
-        "--erase", action="store_true", help="remove what a run left in the repository that was killed"
+        "--erase",
+        action="store_true",
+        help="end the job of a killed run, and remove what it left in the repository",
     )
     return parser
 
@@ -314,7 +339,8 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write("\n".join([*plan.lines(name), "Nothing was sent: this was a dry run.", ""]))
             return 0
         if options.erase:
-            sys.stdout.write(f"{erase(HubRemote(plan.place))} files were erased from {plan.place}.\n")
+            ended, erased = clear(plan, HubRemote(plan.place))
+            sys.stdout.write(f"Jobs ended: {ended}. Files erased from {plan.place}: {erased}.\n")
             return 0
         if not (options.config and options.out):
             parser.error("give --config and --out")

@@ -102,22 +102,27 @@ class HubPlan:
             "namespace": self.owner,
         }
 
-    def lines(self, run: str = "NAME") -> Iterator[str]:
-        """For people, before anything happens."""
+    def entries(self, run: str = "NAME") -> Iterator[tuple[str, str]]:
+        """What it is, and all there is to say of it; for people, before anything happens."""
         asked = self.submission(run)
         needed = [word for name in asked["dependencies"] for word in ("--with", name)]
-        yield f"job        Hugging Face Jobs, paid by {asked['namespace']}, named {asked['name']}"
-        yield f"hardware   {asked['flavor']}"
-        yield f"timeout    {asked['timeout']}; then the Hub ends it"
-        yield f"image      {asked['image']}"
-        yield f"command    {shlex.join(['uv', 'run', *needed, asked['script'], *asked['script_args']])}"
-        for name, value in asked["env"].items():
-            yield f"variable   {name}={value}"
-        yield f"secret     {TOKEN} (its value is not shown): to read and write {self.repo}"
-        yield f"upload     {self.place}/{RUNS}/{run}/{INPUT}, private, erased with its history afterwards:"
+        there = f"{self.place}/{RUNS}/{run}"
+        yield "job", f"Hugging Face Jobs, paid by {asked['namespace']}, named {asked['name']}"
+        yield "hardware", asked["flavor"]
+        yield "timeout", f"{asked['timeout']}; then the Hub ends it"
+        yield "secret", f"{TOKEN} (its value is not shown): to read and write {self.repo}"
+        yield "upload", f"{there}/{INPUT}, private, erased with its history afterwards"
         for what in SENT:
-            yield f"             {what}"
-        yield f"download   {self.place}/{RUNS}/{run}/{OUT}, the version, which the gate judges here"
+            yield "in it", what
+        yield "download", f"{there}/{OUT}, the version, which the gate judges here"
+        yield "image", asked["image"]
+        for name, value in asked["env"].items():
+            yield "variable", f"{name}={value}"
+        yield "command", shlex.join(["uv", "run", *needed, asked["script"], *asked["script_args"]])
+
+    def lines(self, run: str = "NAME") -> Iterator[str]:
+        """The same for a terminal."""
+        return (f"{what:<10} {said}" for what, said in self.entries(run))
 
 
 SENT = (

@@ -55,10 +55,13 @@ class Progress:
     """The last lines."""
 
 
-def elsewhere() -> tuple[str, ...]:
-    """What the next run would send to the Hub and start there, line by line; empty when it trains here."""
-    plan = plan_from_environment()
-    return tuple(plan.lines()) if plan else ()
+def elsewhere() -> tuple[tuple[str, str], ...]:
+    """What the next run would send to the Hub and start there, or why it cannot; empty when it trains here."""
+    try:
+        plan = plan_from_environment()
+    except DataError as error:
+        return (("problem", str(error)),)
+    return tuple(plan.entries()) if plan else ()
 
 
 def run_folder(store: Store, run: Run) -> Path:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SESSION_SECRET = "VLFAU_SESSION_SECRET"
 ADMINS = "VLFAU_ADMINS"
 BACKUP = "VLFAU_BACKUP"
+JOBS = "VLFAU_JOBS_REPO"
 TOKEN = "HF_TOKEN"
 MOUNT = "/data"
 ZERO_GPU = "zero-a10g"
@@ -120,6 +121,11 @@ def plan_of(words: argparse.Namespace) -> Plan:
         if not (_KEY.fullmatch(name) and equals):
             raise DeployError(f"A variable cannot be read. Found '{pair}'. Give it as NAME=VALUE.")
         variables[name] = value
+    if JOBS in variables and TOKEN not in words.secret:
+        raise DeployError(
+            f"The Space could not train on Hugging Face Jobs. {JOBS} is {variables[JOBS]}, and it has no token. Put "
+            f"one that may write there and start jobs into {TOKEN} here, and add --secret {TOKEN}."
+        )
     missing = [name for name in words.secret if not os.environ.get(name)]
     if missing:
         raise DeployError(

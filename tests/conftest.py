@@ -8,13 +8,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes one takes a whole file; tests of the store share one PostgreSQL, so one takes all."""
-    for item in items:
-        folder = item.path.relative_to(ROOT).parts[:2]
-        item.add_marker(pytest.mark.xdist_group("store" if folder == ("tests", "db") else item.path.name))
-
-
 @pytest.fixture(scope="session")
 def shared_faces() -> Path:
     """The folder with the openly licensed face photos, which are not part of the repository."""

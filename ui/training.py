@@ -162,7 +162,7 @@ class TrainingDesk(Desk):
         projects = [settings.name for settings in list_projects(self.store, who.actor).values()]
         going = newest is not None and not newest.is_over
         run = run_html(jobs.progress(self.store, who.actor, newest.id), _acts(who)) if newest else ""
-        begin = start_html(projects) if _acts(who) and not going and found.agreed else ""
+        begin = start_html(projects, jobs.elsewhere()) if _acts(who) and not going and found.agreed else ""
         waits = waiting_html(found, learnt)
         if begin:
             waits = f'<div class="vt-begin">{waits}{begin}</div>'

@@ -65,8 +65,8 @@ def _unit(unit: UnitWaiting, new: UnitWaiting, most: int) -> str:
     )
 
 
-def start_html(projects: Sequence[str]) -> str:
-    """For admins: what to train, on which project's corrections, and why."""
+def start_html(projects: Sequence[str], elsewhere: Sequence[tuple[str, str]] = ()) -> str:
+    """For admins: what to train, on which project's corrections, and why; `elsewhere`: what is sent to the Hub."""
     choices = "".join(
         f'<label><input type="radio" name="what" value="{value}"{" checked" if value == "fusion" else ""}> '
         f"<span><b>{title}</b><small>{about}</small></span></label>"
@@ -86,5 +86,18 @@ def start_html(projects: Sequence[str]) -> str:
         'placeholder="For whoever looks at it later"></label>'
         "<p>It begins with the model that comes with the program and learns all agreed corrections anew, beside what "
         "the model knew before. Nothing is served until it has passed the gate and an admin says so.</p>"
+        f"{_elsewhere_html(elsewhere)}"
         '<button type="submit" class="vt-main">Start training</button></form></section>'
+    )
+
+
+def _elsewhere_html(entries: Sequence[tuple[str, str]]) -> str:
+    """What pressing the button sends to the Hub and starts there; nothing when it trains here."""
+    if not entries:
+        return ""
+    parts = "".join(f"<dt>{escape(what)}</dt><dd>{escape(said)}</dd>" for what, said in entries)
+    return (
+        "<p><b>It trains on Hugging Face Jobs, which cost money.</b></p>"
+        '<details class="vt-folded" data-fold="elsewhere" open><summary>What is sent and started there</summary>'
+        f'<dl class="vt-sent" tabindex="0">{parts}</dl></details>'
     )

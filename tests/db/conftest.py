@@ -3,9 +3,12 @@
 import os
 import random
 import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sqlalchemy import text
 
 from db.columns import Base
@@ -24,13 +27,27 @@ def empty_sqlite(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def empty_postgres():
+def postgres_url(postgres_lock):
     url = os.environ.get(POSTGRES_VARIABLE)
     if not url:
         missing = pytest.fail if os.environ.get("CI") else pytest.skip
         missing(f"needs a PostgreSQL database that may be emptied: set {POSTGRES_VARIABLE} to its URL")
-    upgrade(url)
+    with postgres_lock:
+        upgrade(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def postgres_lock():
+    """There is one database: of several processes that run tests, one at a time has it."""
+    return FileLock(Path(tempfile.gettempdir()) / "vlfau-tests-postgresql.lock")
+
+
+@pytest.fixture
+def empty_postgres(postgres_url, postgres_lock):
+    """The URL of a database that this test may fill; it has tables and may have rows."""
+    with postgres_lock:
+        yield postgres_url
 
 
 @pytest.fixture

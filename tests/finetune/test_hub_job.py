@@ -17,10 +17,12 @@ import pytest
 
 from db.roles import OPERATOR
 from finetune import hub_job, jobs
+from finetune.hub_package import _files, _there
 from finetune.hub_plan import CLIENT, FLAVOR_VARIABLE, REPO_VARIABLE, START, STATUS, TIMEOUT_VARIABLE, HubPlan
 from finetune.hub_plan import plan_from_environment as plan_of_environment
 from finetune.hub_training import LIBRARIES
 from finetune.status import read_status
+from finetune.train_config import TrainConfig
 from finetune.watcher import train_command
 from tests.hub_double import TOKEN
 from tests.hub_jobs import UV, JobRunner
@@ -121,6 +123,19 @@ def test_the_job_trains_on_what_it_is_sent_and_the_version_comes_back(
     assert TOKEN not in json.dumps(job["command"]) + json.dumps(job["environment"])
 
 
+@pytest.mark.parametrize(
+    ("base", "sent"),
+    [(None, "vlfau/checkpoints/small/config.json"), ("org/model", None), ("HERE", "base/config.json")],
+)
+def test_the_base_is_sent_when_it_lies_here(bench, tmp_path, base, sent):
+    config = TrainConfig(base=str(bench / "base") if base == "HERE" else base)
+    files = dict(_files(config, tmp_path))
+    assert [name for name in files if name.endswith("/config.json")] == ([sent] if sent else [])
+    assert {"requirements.txt", "finetune/hub_training.py", "vlfau/errors.py", "db/store.py"} < set(files)
+    assert not [name for name in files if "__pycache__" in name or name.endswith("replay.parquet")]
+    assert _there(config).base == ("base" if base == "HERE" else base)
+
+
 def test_the_watching_process_takes_the_hub_when_it_is_told_to(monkeypatch):
     assert train_command()[1:] == ["-m", "finetune.train"]
     monkeypatch.setenv(REPO_VARIABLE, REPO)
@@ -188,7 +203,7 @@ class TestTold:
 
 def test_the_hub_may_be_away_while_the_job_goes_on(hub, runner_with, command, capsys):
     runner_with(FAILS)
-    fault = hub.fail("GET /api/jobs/", times=3, status=500)
+    fault = hub.fail("GET /api/jobs/org/", times=3, status=500)
     assert hub_job.main(command) == 2
     assert fault.times == 0
     said = capsys.readouterr()
@@ -196,16 +211,19 @@ def test_the_hub_may_be_away_while_the_job_goes_on(hub, runner_with, command, ca
     assert said.out.count("no such package") == 1
 
 
-def test_what_a_killed_run_left_is_erased(hub, runner_with, capsys):
+def test_what_a_killed_run_left_is_ended_and_erased(hub, runner_with, capsys):
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    runner_with()
+    runner_with("#!/bin/sh\nexec sleep 600\n")
     api = HfApi()
+    for repo in (REPO, "org/another"):
+        api.run_uv_job(**HubPlan(repo).submission("v0-1234"))
     api.create_repo(REPO, repo_type="dataset", private=True)
     left = [CommitOperationAdd("runs/v0-1234/input.tar.gz", b"\0faces")]
     api.create_commit(REPO, left, commit_message="Backup", repo_type="dataset")
     assert hub_job.main(["--erase"]) == 0
-    assert capsys.readouterr().out.startswith("1 files were erased")
+    assert capsys.readouterr().out == f"Jobs ended: 1. Files erased from hf://datasets/{REPO}: 1.\n"
+    assert [job["status"]["stage"] for job in hub.hub.jobs] == ["CANCELED", "RUNNING"]
     assert not hub.hub.objects
     assert len(hub.repository("dataset", REPO).commits) == 1
 
@@ -235,8 +253,8 @@ class TestShown:
         assert jobs.elsewhere() == ()
         monkeypatch.setenv(REPO_VARIABLE, REPO)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
-        assert jobs.elsewhere() == tuple(HubPlan(REPO).lines())
-        assert TOKEN not in "".join(jobs.elsewhere())
+        assert jobs.elsewhere() == tuple(HubPlan(REPO).entries())
+        assert TOKEN not in str(jobs.elsewhere())
 
 
 class TestSettings:

@@ -184,6 +184,7 @@ def test_without_a_token_nothing_is_there(hub, tmp_path):
         (["--repo", "page"], "ORG/NAME"),
         (["--repo", "org/page", "--variable", "A"], "NAME=VALUE"),
         (["--repo", "org/page", "--hardware", "abacus"], "Use one of cpu-basic"),
+        (["--repo", "org/page", "--variable", "VLFAU_JOBS_REPO=org/training"], "add --secret HF_TOKEN"),
         (["--repo", "org/page", "--secret", "NOT_SET_ANYWHERE"], "environment has no NOT_SET_ANYWHERE"),
     ],
 )

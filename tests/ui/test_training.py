@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from html import escape
 
 import pytest
 
@@ -178,6 +179,17 @@ class TestTraining:
         assert (run.reason, dict(run.config)) == ("Now.", {"train_what": "lora", "project": "faces"})
         assert f'data-run="{run.id}"' in reply["html"]
         assert "Start training" not in reply["html"]
+
+    def test_what_is_sent_to_the_hub_is_said_before_a_run_starts(self, ask, corrected, monkeypatch):
+        assert "Hugging Face Jobs" not in ask("ada", Role.ADMIN, do="go")["html"]
+        monkeypatch.setenv("VLFAU_JOBS_REPO", "org/training")
+        monkeypatch.setenv("HF_TOKEN", "hf_nobody_sees_this")
+        html = ask("ada", Role.ADMIN, do="go")["html"]
+        for what, said in jobs.elsewhere():
+            assert f"<dt>{what}</dt><dd>{escape(said)}</dd>" in html
+        assert "hf_nobody_sees_this" not in html
+        monkeypatch.setenv("VLFAU_JOBS_TIMEOUT", "soon")
+        assert "VLFAU_JOBS_TIMEOUT is &#x27;soon&#x27;" in ask("ada", Role.ADMIN, do="go")["html"]
 
     def test_a_second_one_is_refused(self, ask, store, corrected):
         ask("ada", Role.ADMIN, do="start", what="head", project="", reason="")
