@@ -57,7 +57,7 @@ def build(serving: Serving, store: Store) -> gr.Blocks:
         with pages.route(title, f"/{title.lower()}", show_in_navbar=False):
             theme.head(title)
             build_page()
-    pages.queue(max_size=32, default_concurrency_limit=8)
+    pages.queue(max_size=100, default_concurrency_limit=8)
     return pages
 
 

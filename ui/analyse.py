@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from db.store import Store
+from ui.behind import behind
 from ui.drop_zone import RESET, drop_zone
 from ui.errors import shown_on_page
 from ui.keep import READY, Keeping, form_html, keep_form
@@ -69,11 +70,13 @@ class Analysis:
         self.store = store
 
     @shown_on_page
+    @behind
     def show_upload(self, event: gr.EventData) -> tuple[Any, ...]:
         """A photo from the drop zone -> what the page shows."""
         return self._show(*take_upload({"path": event.path, "orig_name": event.name}), may_be_kept=True)
 
     @shown_on_page
+    @behind
     def show_example(self, event: gr.EventData) -> tuple[Any, ...]:
         """The example that was clicked -> what the page shows."""
         chosen = {path.name: path for path in examples()}.get(str(event.name))

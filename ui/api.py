@@ -17,6 +17,7 @@ from db.roles import OPERATOR
 from db.stats import stats
 from db.store import Store
 from ui.analyse import QUEUE
+from ui.behind import behind
 from ui.errors import told_to_programs
 from ui.uploads import take_upload
 from vlfau.action_units import ACTION_UNITS, by_number
@@ -88,6 +89,7 @@ class Api:
         self.predictor, self.store = predictor, store
 
     @told_to_programs
+    @behind
     def predict(self, photo: gr.FileData, words: bool = True) -> list[dict[str, Any]]:
         """Find the faces in a photo and the facial action units of each.
 
@@ -112,6 +114,7 @@ class Api:
         return [dict(failed_record(name, message, config.model_version, config.au_numbers, words))]
 
     @told_to_programs
+    @behind
     def explain(self, photo: gr.FileData, all_units: bool = False) -> list[Explanation]:
         """Say which muscle movements a face shows, how sure that is, and where in the photo it is seen.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from ui.behind import behind
 from ui.errors import shown_on_page
 from ui.uploads import take_upload
 
@@ -43,6 +44,7 @@ class NeutralPhoto:
         self._predictor = predictor
 
     @shown_on_page
+    @behind
     def read(self, event: gr.EventData) -> str:
         """A photo of one face -> JSON: its name, and probability and intensity for each action unit's number."""
         from vlfau.pipeline import baseline_of

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.behind import behind
 from ui.desk import script
 from ui.errors import shown_on_page
 from ui.upload_counts import ARRIVALS
@@ -84,6 +85,7 @@ class VideoDesk:
             )
 
     @shown_on_page
+    @behind
     def more(self, event: gr.EventData, request: gr.Request) -> str:
         """The next turn of the page's video -> what was read in it."""
         page = _page(request)
