@@ -148,7 +148,7 @@ class HubRemote:
 
     def __init__(self, place: str) -> None:
         from huggingface_hub import HfApi
-        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+        from huggingface_hub.utils.tqdm import disable_progress_bars
 
         disable_progress_bars()
         self.place = place

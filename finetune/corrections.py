@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from db.answer_tables import Gold
 from db.content import sha256_of
 from db.errors import StoreError
 from db.projects import list_projects
@@ -98,8 +99,10 @@ def read_corrections(store: Store, project: str | None = None, disputed: bool = 
     for number in _projects(store, project):
         with store.reading(OPERATOR, "export") as work:
             said = records(work, number, Consent.ANNOTATE)
-            agreed = [row for row in said.faces if _is_learnt_from(row, disputed)]
-            waiting.update(row["state"] for row in said.faces if not _is_learnt_from(row, disputed))
+            brought = _known_from_the_start(work)
+            judged = [row for row in said.faces if row["item"] not in brought]
+            agreed = [row for row in judged if _is_learnt_from(row, disputed)]
+            waiting.update(row["state"] for row in judged if not _is_learnt_from(row, disputed))
             landmarks = _landmarks(work, [row["face"] for row in agreed])
         sides = _sides(said.answers)
         found += [_correction(number, row, landmarks[row["face"]], sides) for row in agreed]
@@ -111,6 +114,12 @@ def read_corrections(store: Store, project: str | None = None, disputed: bool = 
             "settle what is disputed."
         )
     return corrections
+
+
+def _known_from_the_start(work: Work) -> set[int]:
+    """Items whose known answer came with the photo and is no reviewer's, as in the project that an empty store begins
+    with: nobody corrected those."""
+    return set(work.scalars(select(Gold.item_id).where(Gold.reviewer_id.is_(None))))
 
 
 def _is_learnt_from(row: Row, disputed: bool) -> bool:
