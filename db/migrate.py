@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import URL, text
 
 from db.errors import SchemaError
 from db.store import border, make_engine, where
@@ -18,6 +18,8 @@ def upgrade(url: str | None = None, folder: str | Path | None = None, target: st
     location, _ = where(url, folder)
     engine = make_engine(location, foreign_keys=False)
     try:
+        with border():
+            _for_nobody_else(location)
         with border(), engine.connect().execution_options(writes=True) as connection, connection.begin():
             if location.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -33,6 +35,12 @@ def upgrade(url: str | None = None, folder: str | Path | None = None, target: st
                     )
     finally:
         engine.dispose()
+
+
+def _for_nobody_else(location: URL) -> None:
+    """A new SQLite file is its owner's alone: it holds the hashes of passwords; SQLite's other files follow it."""
+    if location.get_backend_name() == "sqlite" and location.database not in (None, "", ":memory:"):
+        Path(str(location.database)).touch(0o600)
 
 
 def configuration() -> Config:

@@ -178,3 +178,8 @@ def test_a_row_that_points_nowhere_stops_it(oldest, tmp_path):
     with pytest.raises(SchemaError, match="table image"):
         upgrade(folder=tmp_path)
     assert rows(tmp_path / "vlfau.db") == before
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path):
+    upgrade(folder=tmp_path)
+    assert (tmp_path / "vlfau.db").stat().st_mode & 0o077 == 0
