@@ -37,6 +37,10 @@ from vlfau.errors import VLFAUError
 from vlfau.images import ImageLimits
 
 
+SESSIONS = 100
+"""Pages of which Gradio remembers what it sent, some 0.4 MB each; no page of ours asks for that again."""
+
+
 def build(serving: Serving, store: Store) -> gr.Blocks:
     """All pages; `serving` is asked for each photo which version answers, and waits until there is one."""
     # uploads that were never analysed are removed too: looked for every 10 minutes, once they are 10 minutes old
@@ -120,6 +124,7 @@ def _serve(options: argparse.Namespace, store: Store) -> None:
         run_history=False,
         share=False,
         enable_monitoring=False,
+        state_session_capacity=SESSIONS,
         mcp_server=api.mcp_is_there(),
         quiet=True,  # Gradio would recommend a public link
         footer_links=["api"],
