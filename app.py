@@ -36,7 +36,6 @@ from ui.serving import Serving, load_predictor
 from vlfau.errors import VLFAUError
 from vlfau.images import ImageLimits
 
-
 SESSIONS = 100
 """Pages of which Gradio remembers what it sent, some 0.4 MB each; no page of ours asks for that again."""
 

@@ -197,7 +197,9 @@ def _agreement(words: Words) -> None:
         found = measures.measure(store, OPERATOR, _project_id(store, words))
     if words.json:
         return _print_json(measures.as_json(found))
-    print(f"FACS index {found.facs_index:.3f} on {found.faces} faces with at least two answers")
+    print(
+        f"FACS index {found.facs_index:.3f} on {found.faces} faces with at least two answers, known faces left out"
+    )
     print(
         f"{'':24}{'items':>6}{'present':>9}{'raw':>7}{'Cohen':>7}{'Fleiss':>8}{'Randolph':>9}{'alpha':>7}  95 %"
     )

@@ -1,5 +1,6 @@
 """A project that begins with faces: the project, its photos and its known answers, all of it or nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ class FirstFace:
 def begin_project(store: Store, actor: Actor, settings: ProjectSettings, faces: Sequence[FirstFace]) -> int:
     """The first project of a store, with faces that may be published; returns its id.
 
+    Of the faces without a known answer the project's blind share, rounded up, is drawn to be blind: a draw for each
+    face might leave a small project without any.
+
     Raises `Conflict` when there is a project, so that of several processes that start on an empty store one does it.
     """
     files = [store.images.add(face.image) for face in faces]
@@ -42,10 +46,13 @@ def begin_project(store: Store, actor: Actor, settings: ProjectSettings, faces: 
         if work.scalars(select(Project.id).limit(1)).first() is not None:
             raise Conflict("There is a project already. The store is not empty. Add faces to that one.")
         project = put_project(work, settings)
+        unknown = [face for face in faces if face.known is None]
+        blind = work.random.sample(unknown, math.ceil(settings.blind_share * len(unknown)))
         for face, (sha256, size_bytes) in zip(faces, files, strict=True):
             photo = (face.image, sha256, size_bytes)
             image = put_image(work, *photo, Consent.PUBLISH, face.subject_code, face.source)
             item = put_item(work, project, image, face.said)
+            item.blind = face in blind
             if face.known is not None:
                 _make_known(work, item, face.known, face.source)
         return project.id

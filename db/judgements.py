@@ -1,6 +1,6 @@
 """Every single "present" or "absent" that counts in a project, as arrays: what agreement and consensus are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,9 @@ class Judgements:
     item_blind: Bools
     """The item was drawn to be shown without the prediction."""
     blind: Bools
-    """No prediction was seen, drawn or by choice."""
+    """No prediction was seen: drawn, by choice, or a known face."""
+    known: Bools
+    """The item is a known (gold) one; what is right need not be laid down for this action unit."""
     model: NDArray[np.float64]
     """1 the model said present, 0 absent, NaN there was no prediction."""
     truth: NDArray[np.float64]
@@ -44,6 +46,10 @@ class Judgements:
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def where(self, chosen: Bools) -> "Judgements":
+        """Only those that are `chosen` (J,)."""
+        return Judgements(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     def ratings(self, unit: int, values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """(annotators, items) of one action unit: 1 present, 0 absent, or other `values` (J,); NaN: not judged."""
@@ -68,6 +74,7 @@ def judgements(work: Work, project_id: int) -> Judgements:
             Response.id,
             Item.blind,
             Response.blind,
+            Item.state,
             *said,
             *predicted,
         )
@@ -83,10 +90,9 @@ def judgements(work: Work, project_id: int) -> Judgements:
         .order_by(Response.id, AnswerRow.number)
     )
     rows = work.execute(query).all()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 10
-    item, annotator, response, item_blind, blind, number, occurrence, intensity, probability, threshold = (
-        columns
-    )
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 11
+    item, annotator, response, item_blind, blind, state, *units = columns
+    number, occurrence, intensity, probability, threshold = units
     return Judgements(
         item=np.array(item, dtype=np.int64),
         annotator=np.array(annotator, dtype=np.int64),
@@ -96,6 +102,7 @@ def judgements(work: Work, project_id: int) -> Judgements:
         intensity=np.array(intensity, dtype=np.float64),
         item_blind=np.array(item_blind, dtype=bool),
         blind=np.array(blind, dtype=bool),
+        known=np.array([one == ItemState.GOLD for one in state], dtype=bool),
         model=np.array(
             [np.nan if p is None else float(p >= t) for p, t in zip(probability, threshold, strict=True)],
             dtype=np.float64,

@@ -179,7 +179,7 @@ def task_of(work: Work, lease: Lease) -> Task:
         image=work.images.path(image.sha256),
         face=face_of(face),
         chip_transform=np.array(face.chip_transform, dtype=np.float64),
-        prediction=None if item.blind else prediction_of(work, item),
-        blind=item.blind,
+        prediction=None if item.without_model else prediction_of(work, item),
+        blind=item.without_model,
         draft=answers_of(work, [last])[last.id] if last else None,
     )

@@ -31,7 +31,7 @@ SAMPLES = 500
 
 @dataclass(frozen=True)
 class UnitAgreement:
-    """How well people agree on one action unit; NaN where a coefficient is not defined."""
+    """How well people agree on one action unit, known faces left out; NaN where a coefficient is not defined."""
 
     number: int
     items: int
@@ -79,7 +79,7 @@ class Anchoring:
     """How much more often people say what the model says when they see it.
 
     Which items are blind was drawn by chance, so the difference is the effect of showing the prediction. Answers that
-    were blind by choice are left out.
+    were blind by choice are left out, and so are known faces, which nobody sees with the prediction.
     """
 
     agreement_shown: float
@@ -91,8 +91,9 @@ class Anchoring:
     judgements_shown: int
     judgements_blind: int
     errors_taken_over_shown: float
-    """Of the model's errors on known faces, the share that people repeat when they see them."""
+    """Of the model's errors on faces that are known by now, the share that people repeated who saw them before."""
     errors_taken_over_blind: float
+    """The same of faces that were drawn to be blind."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,11 @@ class Agreement:
     """The whole report on a project."""
 
     facs_index: float
-    """Mean over faces of the mean over pairs of annotators; both-empty counts as 1."""
+    """Mean over faces of the mean over pairs of annotators; both-empty counts as 1. Known faces are left out."""
     facs_index_low: float
     facs_index_high: float
     faces: int
-    """With at least two answers."""
+    """With at least two answers, known ones left out."""
     units: tuple[UnitAgreement, ...]
     annotators: tuple[AnnotatorRecord, ...]
     anchoring: Anchoring
@@ -118,14 +119,15 @@ def measure(store: Store, actor: Actor, project_id: int) -> Agreement:
         laid_down = verdicts(work, project_id)
         names = {row.id: row.pseudonym for row in work.scalars(select(Annotator))}
         habits = _habits(work, project_id)
-    indices = _facs_indices(found)
+    among_people = found.where(~found.known)
+    indices = _facs_indices(among_people)
     low, high = _mean_interval(indices)
     return Agreement(
         facs_index=float(indices.mean()) if len(indices) else math.nan,
         facs_index_low=low,
         facs_index_high=high,
         faces=len(indices),
-        units=tuple(_unit(found, place) for place in range(len(AU_NUMBERS))),
+        units=tuple(_unit(among_people, place) for place in range(len(AU_NUMBERS))),
         annotators=_annotators(found, laid_down, names, habits),
         anchoring=anchoring(found),
     )
@@ -152,7 +154,8 @@ def verdicts(work: Work, project_id: int) -> dict[int, Answer]:
 
 def anchoring(found: Judgements) -> Anchoring:
     """The effect of showing the prediction; see `Anchoring`."""
-    compared = np.isfinite(found.model) & (found.item_blind | ~found.blind)
+    as_drawn = np.isfinite(found.model) & (found.item_blind | ~found.blind)
+    compared = as_drawn & ~found.known
     same = found.present == (found.model == 1)
     items, place = np.unique(found.item[compared], return_inverse=True)
     cells = np.zeros((2, 2, len(items)))  # agreed or all, shown or blind, item
@@ -169,7 +172,7 @@ def anchoring(found: Judgements) -> Anchoring:
     low, high = agreement.bootstrap_interval(
         lambda drawn: float(np.subtract(*rates(drawn))), len(items), SAMPLES
     )
-    wrong = np.isfinite(found.truth) & compared & (found.truth != found.model)
+    wrong = np.isfinite(found.truth) & as_drawn & (found.truth != found.model)
     return Anchoring(
         float(shown),
         float(hidden),

@@ -66,9 +66,9 @@ def face_evidence(store: Store, actor: Actor, item_id: int) -> NDArray[np.uint8]
     with store.reading(actor, "look") as work:
         _place(work, item_id)
         item = item_of(work, item_id)
-        if item.blind:
+        if item.without_model:
             raise NotAllowed(
-                f"This face is judged without the model. Item {item_id} was drawn for that. Look at the face itself."
+                f"This face is judged without the model. Item {item_id} is one of those. Look at the face itself."
             )
         prediction = work.get(PredictionRow, item.prediction_id) if item.prediction_id else None
         if prediction is None or prediction.evidence is None:

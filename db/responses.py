@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from db.answer_tables import AnswerRow, Gold, GoldUnit, Response
-from db.answers import answers_of, head, predicted_units, scored, stands, votes_on
+from db.answers import answers_of, head, predicted_units, prediction_of, scored, stands, votes_on
 from db.errors import Conflict, NotFound, StoreError
 from db.leases import ANSWERABLE, InHand, end, locked_item, own_lease, renew, running, take, task_of
 from db.priority import priority
@@ -16,17 +16,19 @@ from db.roles import Actor
 from db.store import Store, Work
 from db.tables import Item, Project
 from db.text import MAX_NOTE, required_text
+from db.typed import typed
 from db.values import Answer, ChosenBy, ItemState, Occurrence, Outcome, PastResponse, Status, Task
 
 
 def save_draft(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
     """Keep what was done so far, and the face for as long again; returns the id of the response.
 
-    Every draft is a row of its own. The same draft twice is one. Errors as of `submit`.
+    Every draft is a row of its own. The same draft twice is one. Sentences and errors as of `submit`.
     """
     with store.unit_of_work(actor, "save_draft") as work:
         held = own_lease(work, lease_id)
         renew(work, held.lease)
+        answer = _typed(work, held.item, answer)
         if held.last is not None and _same(answers_of(work, [held.last])[held.last.id], answer):
             return held.last.id
         return _append(work, held, answer, Status.DRAFT)
@@ -35,8 +37,9 @@ def save_draft(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int
 def submit(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
     """Store an answer for good; returns the id of the response.
 
-    A lease takes one answer. Raises `LeaseError` for somebody else's lease or an erased face, `AlreadySubmitted` for a
-    replay, `Conflict` when a reviewer closed the face, `StoreError` for an answer that says nothing.
+    A lease takes one answer. Of its sentences those are kept that the person typed. Raises `LeaseError` for somebody
+    else's lease or an erased face, `AlreadySubmitted` for a replay, `Conflict` when a reviewer closed the face,
+    `StoreError` for an answer that says nothing.
     """
     with store.unit_of_work(actor, "submit") as work:
         held = own_lease(work, lease_id)
@@ -44,7 +47,7 @@ def submit(store: Store, actor: Actor, lease_id: int, answer: Answer) -> int:
             raise StoreError(
                 "There is no answer in this. No action unit is marked. Mark at least one, or skip the face."
             )
-        response = _append(work, held, answer, Status.SUBMITTED)
+        response = _append(work, held, _typed(work, held.item, answer), Status.SUBMITTED)
         end(work, held.lease, Outcome.SUBMITTED)
         held.item.answers += 1
         _count(work, held.item, 1)
@@ -125,6 +128,14 @@ def refresh(work: Work, item: Item) -> None:
         item.priority = priority(predicted_units(work, item.prediction_id), counts, weights)
 
 
+def _typed(work: Work, item: Item, answer: Answer) -> Answer:
+    """The answer with the sentences that the person typed; asks for the prediction only where there are words."""
+    has_words = bool(answer.description) or any(unit.text for unit in answer.units)
+    if item.blind or answer.blind or not has_words:
+        return answer
+    return typed(answer, prediction_of(work, item))
+
+
 def _append(work: Work, held: InHand, answer: Answer, status: Status, reason: str | None = None) -> int:
     """One more row of this person's chain; returns its id."""
     item, last = held.item, held.last
@@ -135,7 +146,7 @@ def _append(work: Work, held: InHand, answer: Answer, status: Status, reason: st
         "supersedes": last and last.id,
         "status": status,
         "prediction_id": item.prediction_id,
-        "blind": item.blind or answer.blind,
+        "blind": answer.blind or _unseen(item, last),
         # coming back to a face does not change how it was drawn from the pool
         "chosen_by": last.chosen_by if last else held.lease.chosen_by,
         "seconds": answer.seconds,
@@ -147,6 +158,11 @@ def _append(work: Work, held: InHand, answer: Answer, status: Status, reason: st
     response = work.write_row(Response, columns)
     work.write_rows(AnswerRow, [{"response_id": response} | unit for unit in unit_columns(answer)])
     return response
+
+
+def _unseen(item: Item, last: Response | None) -> bool:
+    """Whether the model was hidden from who answers; who saw it before the face became a known one has seen it."""
+    return item.blind or (item.without_model and (last is None or last.blind))
 
 
 def unit_columns(answer: Answer) -> Sequence[dict[str, Any]]:

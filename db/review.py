@@ -19,6 +19,7 @@ from db.roles import Actor
 from db.store import Store, Work
 from db.tables import Annotator, FaceRow, Image, Item
 from db.text import MAX_NOTE, clean_text, required_text
+from db.typed import typed
 from db.values import Answer, ItemState, Prediction, Status
 from vlfau.faces import Face
 
@@ -32,6 +33,8 @@ class GivenAnswer:
     at: datetime
     answer: Answer
     blind: bool
+    own: bool
+    """The reviewer gave it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +166,7 @@ def _given(work: Work, item_id: int) -> tuple[GivenAnswer, ...]:
             response.at,
             answers[response.id],
             response.blind,
+            response.annotator_id == work.actor.annotator_id,
         )
         for response in responses
     )
@@ -212,7 +216,8 @@ def _lay_down(
     answer: Answer,
     note: str | None,
 ) -> int:
-    """One more verdict of an item, superseding the one before."""
+    """One more verdict of an item, superseding the one before; of its sentences those that somebody typed."""
+    answer = typed(answer, prediction_of(work, item))
     last: Any = work.scalar(_last_of(table, item.id))
     verdict = table(
         item_id=item.id,

@@ -275,9 +275,15 @@ class Item(Base):
     """Leases that have not ended."""
     skips: Mapped[int] = mapped_column(default=0)
     blind: Mapped[bool]
+    """Drawn by chance when the item was added."""
     priority: Mapped[float]
     random_key: Mapped[float]
     added_at: Mapped[datetime]
+
+    @property
+    def without_model(self) -> bool:
+        """Nobody gets to see what the model says: drawn for that, or a known face, which measures people alone."""
+        return self.blind or self.state == ItemState.GOLD
 
 
 class Lease(Base):

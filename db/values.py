@@ -104,7 +104,7 @@ class UnitAnswer:
     side: Side | None = None
     """Only when present; None: not said."""
     text: str | None = None
-    """Sentence about it; None leaves the model's as it is."""
+    """Sentence about it that the person typed; None: none, what the page says by itself is not kept."""
 
     def __post_init__(self) -> None:
         unit = by_number(self.number)
@@ -146,7 +146,7 @@ class Answer:
     units: tuple[UnitAnswer, ...] = ()
     """Touched action units only, in the table's order; the others are unanswered."""
     description: str | None = None
-    """Sentence about the whole face; None leaves the model's as it is."""
+    """Sentence about the whole face that the person typed; None as of a unit's `text`."""
     seconds: float = 0.0
     """Time spent."""
     blind: bool = False

@@ -77,12 +77,15 @@ def _made(made: Measured, answers: int, project: int) -> str:
 
 def _headline(report: Agreement) -> str:
     if report.faces == 0:
-        return '<p class="vr-empty">No face has two answers yet, so people cannot be compared.</p>'
+        return (
+            '<p class="vr-empty">No face has two answers yet, so people cannot be compared. '
+            "Known faces do not count here.</p>"
+        )
     low, high = _number(report.facs_index_low), _number(report.facs_index_high)
     return (
         f'<div class="vr-headline"><p class="vr-big">{_number(report.facs_index)}</p><div>{_term("facs_index")}'
         f"<p>95 % interval {low} to {high}, from {report.faces} face{'' if report.faces == 1 else 's'} "
-        "with at least two answers.</p></div></div>"
+        "with at least two answers. Known faces are not among them.</p></div></div>"
     )
 
 
@@ -161,8 +164,8 @@ def _errors_taken_over(pull: Anchoring) -> str:
     if not (math.isfinite(shown) and math.isfinite(blind)):
         return ""
     return (
-        f"<p>Where the model is wrong on known faces, people repeat its error in {_share(shown)} of the marks when "
-        f"they see it, and in {_share(blind)} when they do not.</p>"
+        f"<p>Where the model is wrong on faces that are known by now, people repeated its error in {_share(shown)} of "
+        f"the marks when they saw it, and in {_share(blind)} when they did not.</p>"
     )
 
 

@@ -30,7 +30,7 @@ EXPLAINED: dict[str, Explained] = {
         "Faces",
         "Faces with at least two answers",
         "How many faces two or more people marked as present or absent for this action unit. Unsure, not visible and "
-        "unanswered do not count.",
+        "unanswered do not count, and neither do known faces.",
         "With fewer than about 30 faces every number in the row is a guess; look at the interval, not at the value.",
     ),
     "prevalence": Explained(

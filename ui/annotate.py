@@ -51,7 +51,7 @@ class AnnotateDesk(Desk):
     def closed(self, who: Visitor | None) -> str:
         return message_html(
             "Sign in to annotate",
-            "Your answers are kept under your name, so that you can come back to them and correct them.",
+            "Your answers are kept with your account, so that you can come back to them and correct them.",
             '<p><a class="va-press" href="./account">Sign in or make an account</a></p>',
         )
 

@@ -24,8 +24,8 @@ function notice(text, kind = "", label = "", action = null) {
   noticeAction = action;
 }
 
-// The answer to a yes-or-no question; `lines` are what it is about.
-function askFirst(title, text, lines, yes) {
+// The answer to a yes-or-no question; `lines` are what it is about. Enter says yes, unless it had better be `careful`.
+function askFirst(title, text, lines, yes, careful = false) {
   const asking = dialog("question");
   asking.querySelector("h2").textContent = title;
   const about = document.createElement("p");
@@ -35,7 +35,7 @@ function askFirst(title, text, lines, yes) {
   asking.querySelector(".va-asked").replaceChildren(about, list);
   asking.querySelector(".va-yes").textContent = yes;
   open("question");
-  asking.querySelector(".va-yes").focus();
+  asking.querySelector(careful ? 'footer [data-do="close"]' : ".va-yes").focus();
   return new Promise((resolve) => {
     // at once, before the next key: a dialog tells later that it was closed
     asking.querySelector(".va-yes").onclick = () => { resolve(true); asking.close(); };

@@ -21,12 +21,13 @@ async function ask(message) {
   return reply ?? undefined;
 }
 
+// Of the sentences only those that the person typed; what the page writes to fit the marks is nobody's own.
 function answer() {
   const units = NUMBERS.filter((number) => marks.has(number)).map((number) => {
     const { occurrence, intensity, side, text } = marks.get(number);
-    return { number, occurrence, intensity, side, text: text ?? written(number) };
+    return { number, occurrence, intensity, side, text };
   });
-  return { units, description: description ?? writtenDescription(), seconds: Math.round(seconds), blind: !wasAided };
+  return { units, description, seconds: Math.round(seconds), blind: !wasAided };
 }
 
 const model = (number) => (aided ? task?.model[number] : undefined);
@@ -53,7 +54,7 @@ function writtenDescription() {
   return same ? null : describeFace(sides);
 }
 
-// What was kept, back into marks; a sentence that the page would write again is not the person's own.
+// What was kept, back into marks; copies of an earlier version of this page hold sentences that it wrote itself.
 function take(kept) {
   marks = new Map(kept?.units.map(({ number, ...mark }) => [number, { intensity: null, side: null, text: null, ...mark }]));
   for (const [number, mark] of marks) if (mark.text !== null && mark.text === written(number)) mark.text = null;

@@ -127,7 +127,7 @@ async function submitFace(despite = false) {
   showContradictions(reply.contradictions);
   const lines = Object.values(reply.contradictions);
   const title = lines.length === 1 ? "One sentence does not fit its mark" : `${lines.length} sentences do not fit their marks`;
-  if (await askFirst(title, "Go back and change the sentence or the mark, or submit both as they are.", lines, "Submit as it is"))
+  if (await askFirst(title, "Go back and change the sentence or the mark, or submit both as they are.", lines, "Submit as it is", true))
     submitFace(true);
 }
 

@@ -76,12 +76,14 @@ function write(field, text) {
   if (row) {
     const number = numberOf(row);
     const said = marks.get(number);
-    const shown = said?.text ?? written(number) ?? model(number)?.text ?? "";
-    if (clean !== shown) mark(number, "text", clean && clean !== model(number)?.text ? clean : null);
+    const offered = [written(number), model(number)?.text];
+    const shown = said?.text ?? offered[0] ?? offered[1] ?? "";
+    if (clean !== shown) mark(number, "text", clean && !offered.includes(clean) ? clean : null);
   } else {
-    const shown = description ?? writtenDescription() ?? (aided ? task.description : null) ?? "";
+    const offered = [writtenDescription(), aided ? task.description : null];
+    const shown = description ?? offered[0] ?? offered[1] ?? "";
     if (clean === shown) return;
-    description = clean || null;
+    description = clean && !offered.includes(clean) ? clean : null;
     showDescription();
     changed();
   }

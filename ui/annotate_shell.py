@@ -23,8 +23,8 @@ SKIP_REASONS = (
 KEYS = (
     ("↑ ↓", "the action unit before, the next one"),
     ("N", "the next one that is open"),
-    ("C", "confirm: as the model says"),
-    ("P A U V", "present, absent, unsure, not visible"),
+    ("C", "confirm: as the model says; goes on to the next row"),
+    ("P A U V", "present, absent, unsure, not visible; the last three go on to the next row"),
     ("1 2 3 4 5", "intensity A, B, C, D, E; it makes it present"),
     ("L B R", "left, both sides, right; the person's own"),
     ("T", "write the sentence; Enter when done"),

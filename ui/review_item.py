@@ -38,6 +38,10 @@ _MODEL = (
     '<button type="button" class="vr-quiet" data-do="model" aria-pressed="false">Show what the model said '
     "<kbd>M</kbd></button>"
 )
+_OWN = (
+    '<p class="vl-caution">One of these answers is yours. If somebody else can review this face, leave it to them '
+    "(<b>Later</b>).</p>"
+)
 _TO_DECIDE = (Difference.CONTRADICTED, Difference.UNDECIDED, Difference.DEGREE)
 
 
@@ -92,11 +96,13 @@ def _people(answers: Sequence[GivenAnswer]) -> str:
         return '<p class="vr-empty">Nobody gave an answer. Judge it yourself, ask one more person, or set it aside.</p>'
     people = "".join(
         f"<li><b>{place + 1}</b><span>{escape(one.pseudonym)} "
-        f"<small>{one.answer.seconds:.0f} s, {'blind' if one.blind else 'model shown'}</small></span>"
+        f"<small>{one.answer.seconds:.0f} s, {'blind' if one.blind else 'model shown'}"
+        f"{', yours' if one.own else ''}</small></span>"
         f'<button type="button" data-take-all="{place}">Take all <kbd>⇧{place + 1}</kbd></button></li>'
         for place, one in enumerate(answers)
     )
-    return f'<ol class="vr-people" aria-label="Who answered">{people}</ol>{_MODEL}'
+    own = _OWN if any(one.own for one in answers) else ""
+    return f'<ol class="vr-people" aria-label="Who answered">{people}</ol>{own}{_MODEL}'
 
 
 def _groups(rows: Sequence[ComparedUnit], answered: bool) -> str:

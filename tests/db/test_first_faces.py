@@ -41,6 +41,12 @@ def test_who_begins_gets_the_known_face_first(store, faces):
     assert task.item_id == 2
 
 
+@pytest.mark.parametrize(("share", "blind"), [(0.0, 0), (0.1, 1), (0.5, 1), (0.6, 2), (1.0, 2)])
+def test_the_blind_share_is_kept_exactly(store, faces, count, share, blind):
+    begin_project(store, OPERATOR, ProjectSettings("First faces", blind_share=share), faces)
+    assert (count("item WHERE blind"), count("item WHERE blind AND state = 'gold'")) == (blind, 0)
+
+
 def test_a_store_with_a_project_takes_none(store, faces, count):
     begin_project(store, OPERATOR, SETTINGS, faces)
     with pytest.raises(Conflict, match="a project already"):

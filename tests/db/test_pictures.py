@@ -6,6 +6,7 @@ from db.errors import NotAllowed, NotFound
 from db.people import forget, withdraw
 from db.pictures import face_evidence, face_picture, likely_pictures
 from db.responses import skip, submit
+from db.review import set_gold
 from db.roles import OPERATOR, Role
 from tests.db.laboratory import Lab, maps, marks
 from vlfau.action_units import AU_NUMBERS
@@ -105,6 +106,17 @@ def test_of_a_blind_face_nobody_gets_it(store, clock, role):
     item = lab.add(evidence=maps())
     ada = lab.person("Ada", role)
     assert lab.next(ada).prediction is None
+    with pytest.raises(NotAllowed, match="judged without the model"):
+        face_evidence(lab.store, ada, item)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_of_a_known_face_nobody_gets_it(lab, role):
+    item = lab.add(evidence=maps())
+    ada = lab.person("Ada", role)
+    lab.next(ada)
+    assert face_evidence(lab.store, ada, item).any()
+    set_gold(lab.store, OPERATOR, item, marks(AU12="present"))
     with pytest.raises(NotAllowed, match="judged without the model"):
         face_evidence(lab.store, ada, item)
 

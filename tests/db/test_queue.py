@@ -141,6 +141,28 @@ class TestShares:
         submit(store, ann, task.lease_id, marks(AU12="present"))
         assert count("response WHERE blind") == 1
 
+    def test_a_known_face_shows_no_prediction(self, store, clock, count):
+        lab = Lab(store, clock, gold_share=1.0)
+        set_gold(store, OPERATOR, lab.add(1), marks(AU12="present"))
+        ann = lab.person("ann")
+        task = lab.next(ann)
+        assert (task.blind, task.prediction) == (True, None)
+        save_draft(store, ann, task.lease_id, marks(AU12="present"))
+        submit(store, ann, task.lease_id, marks(AU12="present"))
+        assert (count("response"), count("response WHERE blind")) == (2, 2)
+        assert (count("item WHERE blind"), count("response WHERE prediction_id IS NOT NULL")) == (0, 2)
+
+    def test_who_saw_the_model_before_the_face_was_known_has_seen_it(self, store, clock, count):
+        lab = Lab(store, clock)
+        item = lab.add(1)
+        ann = lab.person("ann")
+        task = lab.next(ann)
+        save_draft(store, ann, task.lease_id, marks(AU12="present"))
+        set_gold(store, OPERATOR, item, marks(AU12="present"))
+        assert lab.next(ann).prediction is None
+        submit(store, ann, task.lease_id, marks(AU12="present"))
+        assert count("response WHERE blind") == 0
+
     def test_gold_goes_to_everybody_once_and_looks_like_any_other(self, store, clock):
         lab = Lab(store, clock, gold_share=1.0)
         gold, plain = lab.add(1), lab.add(2)

@@ -10,6 +10,7 @@ from db.errors import Conflict, NotAllowed, NotFound, StoreError
 from db.judgements import judgements
 from db.measures import as_json, count_answers, measure, verdicts
 from db.people import withdraw
+from db.projects import change_project
 from db.responses import skip, submit, undo
 from db.review import adjudicate, review, send_back, set_aside, set_gold
 from db.roles import OPERATOR, Role
@@ -166,7 +167,7 @@ class TestConsensus:
 class TestMeasures:
     @pytest.fixture
     def crowd(self, store, clock):
-        """Three careful people and one who says present to everything, 24 faces, 8 of them known; half are blind.
+        """Three careful people and one who says present to everything, 24 faces; half are blind. 8 are known later.
 
         The truth of a face: AU12 is there on every second one. The model says so on every face, and whoever sees that
         agrees on the next wrong one: the careful ones slip where the number of the face divides by six.
@@ -174,21 +175,28 @@ class TestMeasures:
         lab = Lab(store, clock, blind_share=0.5, gold_share=0.4, answers_wanted=4)
         for seed in range(24):
             lab.add(seed, probability=0.9)
-        for item in range(1, 9):
-            set_gold(store, OPERATOR, item, marks(AU12="present" if item % 2 else "absent", AU4="absent"))
         for name in ("ann", "bo", "cy", "spam"):
-            person = lab.person(name)
-            while task := lab.next(person):
-                there = name == "spam" or task.item_id % 2 == 1 or (not task.blind and task.item_id % 6 == 0)
-                said = {
-                    "AU12": "present" if there else "absent",
-                    "AU4": "present" if name == "spam" else "absent",
-                }
-                submit(store, person, task.lease_id, marks(**said))
+            self.work_on(lab, name)
         return lab
 
+    def work_on(self, lab, name):
+        person = lab.person(name)
+        while task := lab.next(person):
+            there = name == "spam" or task.item_id % 2 == 1 or (not task.blind and task.item_id % 6 == 0)
+            said = {
+                "AU12": "present" if there else "absent",
+                "AU4": "present" if name == "spam" else "absent",
+            }
+            submit(lab.store, person, task.lease_id, marks(**said))
+
+    def make_known(self, lab):
+        for item in range(1, 9):
+            set_gold(lab.store, OPERATOR, item, marks(AU12="present" if item % 2 else "absent", AU4="absent"))
+
     def test_the_whole_report(self, crowd):
+        self.make_known(crowd)
         found = measure(crowd.store, OPERATOR, crowd.project)
+        self.known_faces_are_left_out(found, {unit.number: unit for unit in found.units})
         self.who_says_yes_to_everything_is_found_out(found)
         self.the_pull_of_the_model_is_seen(found.anchoring)
         for one in found.annotators:
@@ -196,6 +204,24 @@ class TestMeasures:
         self.units_nobody_judged_are_not_measured({unit.number: unit for unit in found.units})
         text = json.dumps(as_json(found), allow_nan=False)
         assert json.loads(text)["units"][6]["fleiss_kappa"] is None
+
+    def test_answers_to_known_faces_leave_agreement_and_pull_as_they_are(self, crowd):
+        self.make_known(crowd)
+        before = measure(crowd.store, OPERATOR, crowd.project)
+        change_project(crowd.store, OPERATOR, crowd.project, gold_share=1.0)
+        self.work_on(crowd, "spam who comes late")
+        after = measure(crowd.store, OPERATOR, crowd.project)
+        assert as_json(after.units) == as_json(before.units)
+        assert (after.facs_index, after.faces) == (before.facs_index, before.faces)
+        assert after.anchoring.effect == before.anchoring.effect
+        assert after.anchoring.errors_taken_over_shown == before.anchoring.errors_taken_over_shown
+        assert after.annotators[-1].gold_judgements == 16
+
+    def known_faces_are_left_out(self, found, by_number):
+        assert (found.faces, by_number[4].items) == (16, 16)
+        pull = found.anchoring
+        assert pull.judgements_shown + pull.judgements_blind == 16 * 4 * 2
+        assert {one.responses for one in found.annotators} == {24}
 
     def who_says_yes_to_everything_is_found_out(self, found):
         careful, spam = found.annotators[:3], found.annotators[3]
@@ -213,7 +239,7 @@ class TestMeasures:
         assert len(by_number) == 22
         assert np.isnan(by_number[9].fleiss_kappa)
         assert by_number[9].items == 0
-        assert by_number[12].items == 24
+        assert by_number[12].items == 16
         assert 0 < by_number[12].fleiss_kappa < by_number[12].raw_agreement < 1
         assert (
             by_number[12].alpha_nominal_low < by_number[12].alpha_nominal < by_number[12].alpha_nominal_high

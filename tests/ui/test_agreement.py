@@ -66,7 +66,7 @@ class TestPage:
         assert "+10 points" in html
         assert "10 percentage points more often" in html
         assert "90 % of 1,200 marks against 80 % of 300" in html
-        assert "in 50 % of the marks when they see it, and in 25 % when they do not" in html
+        assert "in 50 % of the marks when they saw it, and in 25 % when they did not" in html
 
     def test_an_empty_report_has_sentences_and_no_numbers(self):
         html = report_html(nothing())

@@ -17,7 +17,7 @@ from ui.annotate_history import summary
 from ui.annotate_shell import KEYS, book, shell_html
 from ui.desk import script
 from vlfau.action_units import AU_NUMBERS
-from vlfau.sentences import UnitLabel, describe_unit
+from vlfau.sentences import UnitLabel, describe_face, describe_unit
 
 VERBS = ("open", "draft", "submit", "skip", "undo", "reopen", "history", "progress")
 
@@ -118,6 +118,19 @@ def test_submit_stores_the_answer_and_brings_the_next_face(lab):
     assert (past.response_id, past.status) == (reply["done"], Status.SUBMITTED)
     units = (UnitAnswer(4, "absent"), UnitAnswer(12, "present", 2, Side.LEFT, "A corner goes up."))
     assert past.answer == Answer(units, "One corner.", 3.0)
+
+
+def test_sentences_that_a_page_wrote_by_itself_are_not_stored_as_the_persons(lab):
+    lab.add()
+    task = lab.open()
+    answer = marks(AU6="present", AU12="present")
+    answer["units"][0] |= {"intensity": 3, "text": task["model"]["6"]["text"]}
+    text = book()["units"][12]["present"]["left"][2]
+    answer["units"][1] |= {"intensity": 2, "side": "left", "text": text}
+    description = describe_face({6: UnitLabel(), 12: UnitLabel(side="left")})
+    assert lab.send("submit", lease=task["lease"], answer=answer | {"description": description})["done"]
+    said = lab.history()[0].answer
+    assert ([unit.text for unit in said.units], said.description) == ([None, None], None)
 
 
 def test_untouched_action_units_are_unanswered(lab):

@@ -55,6 +55,13 @@ def test_why_a_face_is_disputed():
     assert why_disputed((), 0) == ""
 
 
+def test_a_reviewer_who_annotated_the_face_is_told(house, item):
+    assert "yours" not in item_html(house.seen(item))
+    own = house.disputed(rev=marks(AU12="present"), bo=marks(AU12="absent"))
+    told = item_html(house.seen(own))
+    assert (told.count("One of these answers is yours"), told.count(", yours<")) == (1, 1)
+
+
 def test_what_differs_stands_first_and_the_rest_is_folded(house, item):
     html = item_html(house.seen(item))
     assert headings(html) == [

@@ -1,16 +1,19 @@
 """Tests of what an empty store begins with."""
 
 import threading
+from collections import Counter
 from itertools import combinations
 
 import pytest
+from sqlalchemy import select
 
 from db.check import check
 from db.projects import ProjectSettings, add_project, list_projects
 from db.queue import next_item
 from db.roles import OPERATOR
 from db.stats import stats
-from db.values import Occurrence
+from db.tables import Item
+from db.values import ItemState, Occurrence
 from finetune.synthetic.starter import FACES
 from ui import starter
 from ui.starter import SETTINGS, add_first_faces, known_answer, labels
@@ -75,7 +78,14 @@ def test_of_two_that_start_at_once_one_adds_the_faces(store, predictor, request_
     assert (states["open"], states["gold"]) == (12, 6)
     assert check(store, deep=True) == []
     (project,) = list_projects(store, OPERATOR)
-    assert next_item(store, visitor(request_of("Ann"), store).actor, project).prediction.model_version
+    with store.reading(OPERATOR, "export") as work:
+        blind, predicted = (
+            Counter(work.scalars(select(column).where(Item.state == ItemState.OPEN)))
+            for column in (Item.blind, Item.prediction_id.is_not(None))
+        )
+    assert (blind, predicted) == ({True: 2, False: 10}, {True: 12})
+    first = next_item(store, visitor(request_of("Ann"), store).actor, project)
+    assert (first.blind, first.prediction) == (True, None), "the round is of known faces"
 
 
 def test_a_store_with_a_project_is_left_alone(store):
