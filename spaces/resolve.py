@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-AT_MOST_S = 900
+AT_MOST_S = 300
 NOT_TO_BE_HAD = re.compile(
     r"Could not find a version.*from versions: none|Connection|Temporary failure|timed out", re.I
 )
