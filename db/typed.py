@@ -31,11 +31,11 @@ def typed(answer: Answer, offered: Prediction | None) -> Answer:
 def _is_offered(unit: UnitAnswer, model: PredictedUnit | None) -> bool:
     if unit.text is None or model is None or model.text is None:
         return False
-    return unit.text in (model.text, _of_marks(unit))
+    return unit.text in (model.text, sentence_of_marks(unit))
 
 
-def _of_marks(unit: UnitAnswer) -> str | None:
-    """The rule's sentence; none for what is neither present nor absent."""
+def sentence_of_marks(unit: UnitAnswer) -> str | None:
+    """The rule's sentence that says just what is marked; None for what is neither present nor absent."""
     if unit.occurrence == Occurrence.ABSENT:
         return describe_unit(unit.number, None)
     if unit.occurrence != Occurrence.PRESENT:

@@ -4,9 +4,10 @@ import json
 from html import escape
 
 from db.text import MAX_SENTENCE
+from db.typed import sentence_of_marks
 from db.values import Occurrence, Side, UnitAnswer
 from ui.bars import percent
-from ui.review_rows import ComparedUnit, sentence_of_marks
+from ui.review_rows import ComparedUnit
 from vlfau.action_units import INTENSITY_LETTERS, intensity_letter
 
 WORDS = {

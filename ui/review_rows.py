@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from db.review import Review
-from db.values import Answer, Occurrence, PredictedUnit, Side, UnitAnswer
-from vlfau import sentences
+from db.typed import sentence_of_marks
+from db.values import Answer, Occurrence, PredictedUnit, UnitAnswer
 from vlfau.action_units import ACTION_UNITS, ActionUnit
-from vlfau.sentences import UnitLabel, describe_face, describe_unit
-
-_WORDED: dict[Side | None, sentences.Side] = {Side.LEFT: "left", Side.RIGHT: "right"}
 
 
 class Difference(IntEnum):
@@ -64,18 +61,6 @@ class ComparedUnit:
             for place, answer in enumerate(self.answers)
             if answer and answer.text and answer.text != sentence_of_marks(answer)
         )
-
-
-def sentence_of_marks(answer: UnitAnswer) -> str | None:
-    """The sentence that says just what is marked, as the Annotate page writes it; None where there is none."""
-    if answer.occurrence == Occurrence.ABSENT:
-        return describe_unit(answer.number, None)
-    if answer.occurrence != Occurrence.PRESENT:
-        return None
-    side = _WORDED.get(answer.side, "both")
-    if answer.intensity is None:
-        return describe_face({answer.number: UnitLabel(side=side)})
-    return describe_unit(answer.number, UnitLabel(answer.intensity, side))
 
 
 def difference(said: Sequence[UnitAnswer], people: int) -> Difference:

@@ -103,6 +103,9 @@ class Visit:
     def picture(self, name):
         """A screenshot under a stable name; nothing may reach out of the window in it."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_function(
+            "[...document.images].every((image) => image.complete || image.loading === 'lazy')"
+        )
         self.page.screenshot(
             path=SCREENSHOTS / f"{name}-{self.width}-{self.scheme}.png", animations="disabled"
         )

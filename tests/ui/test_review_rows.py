@@ -3,8 +3,9 @@
 import pytest
 
 from db.review import review
+from db.typed import sentence_of_marks
 from db.values import Answer, Occurrence, Side, UnitAnswer
-from ui.review_rows import ComparedUnit, Difference, compared_units, difference, sentence_of_marks
+from ui.review_rows import ComparedUnit, Difference, compared_units, difference
 from vlfau.action_units import AU_NUMBERS, by_number
 
 
