@@ -5,7 +5,7 @@ tests part 3, fold 2 part 2 and fold 3 part 1. Nobody is in two parts.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from vlfau.errors import DataError
@@ -36,6 +36,8 @@ class Protocol:
     """Subjects of the three parts."""
     base_rates: tuple[float, ...]
     """Share of active frames of each unit, from the published label lists (CVI-SZU/MDHR) of all frames."""
+    together: Mapping[tuple[int, int], float]
+    """phi of the units that go together most, from the same lists."""
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -93,6 +95,7 @@ DISFA = Protocol(
         _named("SN", "003 004 005 007 008 017 023 025 029"),
     ),
     base_rates=(0.050, 0.043, 0.152, 0.079, 0.042, 0.129, 0.277, 0.088),
+    together={(1, 2): 0.63, (6, 12): 0.50, (12, 25): 0.46, (6, 25): 0.36, (4, 9): 0.34, (4, 12): -0.13},
 )
 BP4D = Protocol(
     name="bp4d",
@@ -104,5 +107,14 @@ BP4D = Protocol(
         _named("F", "004 006 007 012 014 015 017 019 021") + _named("M", "003 006 009 015"),
     ),
     base_rates=(0.211, 0.171, 0.203, 0.461, 0.549, 0.594, 0.562, 0.466, 0.169, 0.343, 0.165, 0.151),
+    together={
+        (6, 12): 0.54,
+        (6, 7): 0.54,
+        (10, 12): 0.53,
+        (6, 10): 0.50,
+        (1, 2): 0.46,
+        (17, 24): 0.42,
+        (4, 12): -0.26,
+    },
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (DISFA, BP4D)}

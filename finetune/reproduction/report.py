@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from finetune.datasets.protocol import PROTOCOLS
-from finetune.reproduction.comparison import difference
+from finetune.reproduction.comparison import MEASURES, difference
 from finetune.reproduction.measures import Verdicts, unit_measures
 from finetune.reproduction.published import published
 from finetune.reproduction.results import Result
@@ -46,7 +46,12 @@ def _kind(result: Result) -> str:
 
 def _part(kind: str, results: Sequence[Result]) -> dict[str, Any]:
     variants = list(dict.fromkeys(result.variant for result in results))
-    others = [difference(results, "full", variant) for variant in variants if variant != "full"]
+    others = [
+        difference(results, "full", variant, measure)
+        for variant in variants
+        if variant != "full"
+        for measure in MEASURES
+    ]
     return {
         "name": kind,
         "dataset": results[0].dataset,
@@ -60,6 +65,7 @@ def _part(kind: str, results: Sequence[Result]) -> dict[str, Any]:
             {
                 "of": each.better,
                 "less": each.than,
+                "measure": each.measure,
                 "mean": each.interval.value,
                 "low": each.interval.low,
                 "high": each.interval.high,
@@ -168,7 +174,7 @@ def _part_markdown(part: dict[str, Any]) -> list[str]:
     if words:
         blocks += ["### Words", words]
     if part["differences"]:
-        blocks += ["### Differences of average F1, points", _differences(part)]
+        blocks += ["### Differences, points", _differences(part)]
     return blocks
 
 
@@ -235,6 +241,7 @@ def _differences(part: dict[str, Any]) -> str:
     rows = [
         [
             f"{each['of']} less {each['less']}",
+            "F1" if each["measure"] == "f1" else "AUPRC",
             f"{100 * each['mean']:+.2f}",
             f"{100 * each['low']:+.2f} to {100 * each['high']:+.2f}",
             f"{each['wins']} of {len(each['pairs'])}",
@@ -242,7 +249,9 @@ def _differences(part: dict[str, Any]) -> str:
         ]
         for each in part["differences"]
     ]
-    return markdown(["", "mean", "95 % over subjects", "trainings in which it is higher", ""], rows)
+    return markdown(
+        ["", "average", "mean", "95 % over subjects and seeds", "trainings in which it is higher", ""], rows
+    )
 
 
 def _cells(figures: dict[str, float], names: Sequence[str]) -> list[str]:

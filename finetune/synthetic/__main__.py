@@ -31,6 +31,13 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument(
         "--size", type=int, default=224, help="side of a render before alignment, in pixels"
     )
+    generate.add_argument(
+        "--like",
+        choices=("disfa", "bp4d"),
+        default="",
+        help="dataset whose base rates the expressions follow",
+    )
+    generate.add_argument("--persons", type=int, default=0, help="how many persons; all if left out")
     generate.set_defaults(run=_generate)
 
     preview = commands.add_parser("preview", help="write contact sheets to look at")
@@ -71,6 +78,8 @@ def _generate(options: argparse.Namespace) -> None:
             options.seed,
             options.workers,
             options.size,
+            options.like,
+            options.persons,
         )
     )
 

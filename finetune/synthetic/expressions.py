@@ -3,7 +3,10 @@
 Letters: B faces, A 22 action units. Sides are the person's own, left first.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,21 +89,82 @@ class Mixture:
     random_units: float = 2.5
     uneven: float = 0.15
 
+    def draw(self, rng: np.random.Generator) -> list[int]:
+        """The action units of one face."""
+        kind = rng.random()
+        if kind < self.neutral:
+            return []
+        if kind < self.neutral + self.single:
+            return [int(rng.choice(AU_NUMBERS))]
+        chances = np.full(len(AU_NUMBERS), self.random_units / len(AU_NUMBERS))
+        units: set[int] = set()
+        if kind < self.neutral + self.single + self.combination:
+            units = set(COMBINATIONS[rng.integers(len(COMBINATIONS))])
+            chances[:] = self.extra_unit
+        drawn = np.array(AU_NUMBERS)[rng.random(len(AU_NUMBERS)) < chances]
+        return with_allowed(units, rng.permutation(drawn).tolist())
+
+
+@dataclass(frozen=True)
+class Population:
+    """Faces of which each action unit is on a given share, alone and together with others.
+
+    Units are thresholds on normal variables whose correlation is sin(pi/2 phi), exact for rates of a half (Sheppard
+    1899) and near for others; pairs that a face cannot show are pushed apart. What a face must leave out (see
+    `allowed`) lowers rates a little.
+    """
+
+    rates: Mapping[int, float]
+    """0-1 for some action units; all others have the rate `other`."""
+    together: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    """phi, -1 to 1, of pairs of those"""
+    other: float = 0.03
+    apart: float = -0.8
+    uneven: float = 0.15
+
+    @cached_property
+    def _root(self) -> NDArray[np.float64]:
+        """A square root of the correlations of `rates`, made positive definite."""
+        units = list(self.rates)
+        wanted = np.eye(len(units))
+        for i, one in enumerate(units):
+            for j, two in enumerate(units[:i]):
+                phi = self.together.get((one, two), self.together.get((two, one), 0.0))
+                apart = frozenset((one, two)) in NEVER_TOGETHER
+                wanted[i, j] = wanted[j, i] = self.apart if apart else np.sin(np.pi / 2 * phi)
+        values, vectors = np.linalg.eigh(wanted)
+        root = vectors * np.sqrt(values.clip(1e-4))
+        return np.asarray(root / np.linalg.norm(root, axis=1, keepdims=True))
+
+    def draw(self, rng: np.random.Generator) -> list[int]:
+        """The action units of one face."""
+        ordinary = NormalDist()
+        latent = self._root @ rng.standard_normal(len(self.rates))
+        drawn = [
+            unit for unit, z in zip(self.rates, latent, strict=True) if ordinary.cdf(z) < self.rates[unit]
+        ]
+        others = [u for u in AU_NUMBERS if u not in self.rates and rng.random() < self.other]
+        return with_allowed(set(), [*rng.permutation(drawn).tolist(), *others])
+
+
+Expressions = Mixture | Population
+"""What faces are drawn from."""
+
 
 def sample_intensities(
-    rng: np.random.Generator, count: int, mixture: Mixture | None = None
+    rng: np.random.Generator, count: int, expressions: Expressions | None = None
 ) -> NDArray[np.float32]:
     """Draw intensities (B, 2, A) in 0-5 for `count` faces; units of the midline are the same on both sides.
 
     The value of AU25 here is how far the lips are driven apart; its label is measured on the rendered lips.
     """
-    mixture = mixture or Mixture()
+    expressions = expressions or Mixture()
     intensity = np.zeros((count, 2, len(AU_NUMBERS)), np.float32)
     for face in range(count):
-        for number in _units(rng, mixture):
+        for number in expressions.draw(rng):
             level = rng.uniform(LOWEST_INTENSITY, HIGHEST_INTENSITY)
             intensity[face, :, INDEX[number]] = level
-            if ACTION_UNITS[INDEX[number]].has_sides and rng.random() < mixture.uneven:
+            if ACTION_UNITS[INDEX[number]].has_sides and rng.random() < expressions.uneven:
                 weaker = rng.integers(2)
                 intensity[face, weaker, INDEX[number]] = level * rng.random() if rng.random() < 0.7 else 0.0
     return intensity
@@ -111,18 +175,9 @@ def allowed(units: set[int]) -> bool:
     return not any(pair <= units for pair in NEVER_TOGETHER)
 
 
-def _units(rng: np.random.Generator, mixture: Mixture) -> list[int]:
-    kind = rng.random()
-    if kind < mixture.neutral:
-        return []
-    if kind < mixture.neutral + mixture.single:
-        return [int(rng.choice(AU_NUMBERS))]
-    chances = np.full(len(AU_NUMBERS), mixture.random_units / len(AU_NUMBERS))
-    units: set[int] = set()
-    if kind < mixture.neutral + mixture.single + mixture.combination:
-        units = set(COMBINATIONS[rng.integers(len(COMBINATIONS))])
-        chances[:] = mixture.extra_unit
-    for number in rng.permutation(np.array(AU_NUMBERS)[rng.random(len(AU_NUMBERS)) < chances]).tolist():
+def with_allowed(units: set[int], more: list[int]) -> list[int]:
+    """The units and, one after the other, those of `more` that none of them excludes."""
+    for number in more:
         if allowed(units | {number}):
-            units.add(number)
+            units = units | {number}
     return sorted(units)

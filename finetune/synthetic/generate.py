@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from finetune.datasets.protocol import PROTOCOLS, Protocol
 from finetune.synthetic.creases import CREASE_STYLES
-from finetune.synthetic.expressions import sample_intensities
+from finetune.synthetic.expressions import Expressions, Population, sample_intensities
 from finetune.synthetic.occluders import occlude, seen
 from finetune.synthetic.persons import (
     RIG_FILE,
@@ -59,7 +60,11 @@ CLEARLY_SHOWN = 1.0
 
 @dataclass(frozen=True)
 class GenerateSettings:
-    """What to write. `count` renders of the persons of `split` (train, val or dev), `size_px` wide before alignment."""
+    """What to write. `count` renders of the persons of `split` (train, val or dev), `size_px` wide before alignment.
+
+    `like` names a dataset (disfa or bp4d) whose base rates the expressions follow, and `persons` is how many of the
+    split's persons are shown; 0 shows all.
+    """
 
     data: Path
     out: Path
@@ -68,6 +73,8 @@ class GenerateSettings:
     seed: int
     workers: int = 1
     size_px: int = 224
+    like: str = ""
+    persons: int = 0
 
     @property
     def shards(self) -> int:
@@ -77,13 +84,15 @@ class GenerateSettings:
     @property
     def recipe(self) -> dict[str, int | str]:
         """What the content depends on; workers and folders do not matter."""
-        return {
+        recipe: dict[str, int | str] = {
             "count": self.count,
             "split": self.split,
             "seed": self.seed,
             "size_px": self.size_px,
             "renderer": RENDERER,
         }
+        chosen: dict[str, int | str] = {"like": self.like, "persons": self.persons}
+        return recipe | {name: value for name, value in chosen.items() if value}
 
 
 def generate(settings: GenerateSettings) -> int:
@@ -114,12 +123,13 @@ def write_shard(settings: GenerateSettings, shard: int) -> int:
     """Render one shard and return how many renders it holds; the folder appears only when it is complete."""
     torch.set_num_threads(1)
     studio = _studio(settings.data, settings.out, settings.split, settings.size_px)
+    expressions = population(PROTOCOLS[settings.like]) if settings.like else None
     rng = np.random.default_rng([settings.seed, shard])
     subjects = _schedule(settings, len(studio.fitted.photos))[shard * SHARD : (shard + 1) * SHARD]
     rows = [
         row
         for start in range(0, len(subjects), BATCH)
-        for row in studio.shoot(rng, subjects[start : start + BATCH], settings.seed)
+        for row in studio.shoot(rng, subjects[start : start + BATCH], settings.seed, expressions)
     ]
     folder = _shard_folder(settings, shard)
     partial = folder.with_name(folder.name + ".part")
@@ -164,12 +174,18 @@ class Studio:
             self._persons[index] = person.for_scale(self._size_px / WINDOW_EYE_DISTANCES)
         return self._persons[index]
 
-    def shoot(self, rng: np.random.Generator, subjects: NDArray[np.integer], seed: int) -> list[Row]:
+    def shoot(
+        self,
+        rng: np.random.Generator,
+        subjects: NDArray[np.integer],
+        seed: int,
+        expressions: Expressions | None = None,
+    ) -> list[Row]:
         """Render one picture of each subject (B,) and detect it; pictures without a detected mesh are dropped."""
         persons = stack([self.person(int(index)) for index in subjects])
         names = [self.fitted.photos[index].person for index in subjects]
         style = np.stack([skin_style(name, seed, CREASE_STYLES) for name in names])
-        intensity = sample_intensities(rng, len(subjects))
+        intensity = sample_intensities(rng, len(subjects), expressions)
         scene = sample_scene(rng, self.rig, persons.rotation.numpy(), intensity, style)
         rendering = render(self.rig, persons, scene, self._size_px)
         label = measured_intensity(intensity, rendering.lip_gap_cm.numpy())
@@ -217,6 +233,11 @@ def usable_labels(label: NDArray[np.float32], codes: NDArray[np.float32]) -> NDA
     return decided | (label.max(0) >= CLEARLY_SHOWN)
 
 
+def population(protocol: Protocol) -> Population:
+    """Faces with the base rates of a dataset."""
+    return Population(dict(zip(protocol.units, protocol.base_rates, strict=True)), protocol.together)
+
+
 @lru_cache(maxsize=1)
 def _studio(data: Path, out: Path, split: str, size_px: int) -> Studio:
     return Studio(data, out, split, size_px)
@@ -225,6 +246,7 @@ def _studio(data: Path, out: Path, split: str, size_px: int) -> Studio:
 def _schedule(settings: GenerateSettings, persons: int) -> NDArray[np.int64]:
     """Whom each render shows (count,): every person equally often, in shuffled order."""
     rng = np.random.default_rng([settings.seed, 1_000_003])
+    persons = min(settings.persons or persons, persons)
     rounds = -(-settings.count // persons)
     return np.concatenate([rng.permutation(persons) for _ in range(rounds)])[: settings.count]
 

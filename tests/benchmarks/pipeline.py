@@ -1,7 +1,7 @@
 """How fast the whole way from a video file to records is, by threads and words, and how much memory it takes.
 
 Each measurement is a process of its own, so that threads are set from the start and peak memory is its own.
-`tests/benchmarks/speed.py --pipeline` runs this.
+`tests/benchmarks/speed.py` runs this.
 """
 
 import json
@@ -22,13 +22,14 @@ SECONDS, MANY_SECONDS = 8, 48
 """Length of the video that is timed, and of the one whose memory is compared with it."""
 
 PROGRAM = """
-import json, os, resource, sys, time
+import json, os, sys, time
 threads = int(sys.argv[1])
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 import cv2, torch
 torch.set_num_threads(threads)
 cv2.setNumThreads(threads)
+from tests.benchmarks.memory import peak_rss_mb
 from vlfau.lookahead import ahead
 from vlfau.pipeline import Pipeline, Read, Settings
 from vlfau.predictor import Predictor
@@ -42,10 +43,9 @@ for item in pipeline.read(ahead(pipeline.look(Source(sys.argv[7])))):
     if isinstance(item, Read):
         frames += 1
         faces += sum(record["success"] for record in item.records)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 seconds = time.perf_counter() - start
 print(json.dumps(dict(frames=frames, faces_per_s=faces / seconds, cpu_ms=1000 * (time.process_time() - cpu) / faces,
-                      peak_rss_mb=peak)))
+                      peak_rss_mb=peak_rss_mb())))
 """
 """Threads, words or not, pictures between detections, step, checkpoint, a video to warm up with, the video."""
 

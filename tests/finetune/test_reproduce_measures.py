@@ -8,7 +8,7 @@ import pytest
 
 from finetune.datasets.protocol import BP4D, DISFA
 from finetune.reproduction import report
-from finetune.reproduction.comparison import difference
+from finetune.reproduction.comparison import DrawnAUPRC, difference
 from finetune.reproduction.measures import (
     Verdicts,
     average_f1,
@@ -19,6 +19,7 @@ from finetune.reproduction.measures import (
 from finetune.reproduction.published import published
 from finetune.reproduction.results import Result
 from finetune.reproduction.words import Constant, words_measures
+from vlfau.metrics import auprc_per_au
 from vlfau.sentences import UnitLabel, describe_face, describe_unit
 
 NAN = float("nan")
@@ -99,6 +100,29 @@ def test_a_clear_difference_is_told_and_none_is_not():
     same = difference([*folds("full", 0.8), *folds("au-only", 0.8)], "full", "au-only")
     assert same.interval.value == 0
     assert "no difference" in same.answer
+
+
+def test_auprc_of_drawn_subjects_is_that_of_their_faces():
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 2, (80, 3)).astype(float)
+    labels[rng.random(labels.shape) < 0.2] = NAN
+    labels[:, 2] = np.where(np.isnan(labels[:, 2]), NAN, 0)  # never there: no figure
+    subject = np.array([f"s{i % 5}" for i in range(80)])
+    said = verdicts(labels, rng.random((80, 3)).round(1), subject.tolist())  # rounded, so that many are equal
+    drawn = DrawnAUPRC(said)
+    for rows in (np.arange(5), np.array([1, 1, 4, 0, 1])):
+        faces = np.concatenate([np.flatnonzero(subject == f"s{row}") for row in rows])
+        expected = auprc_per_au(said.labels[faces], said.probabilities[faces])
+        assert drawn(rows) == pytest.approx(np.nanmean(expected))
+
+
+def test_a_better_order_shows_in_auprc_and_not_in_f1():
+    labels, subject = [[0], [1], [0], [1]] * 8, [f"s{i // 4}" for i in range(32)]
+    ordered = result("full", 1, "fold-1", labels, [[0.1], [0.4], [0.2], [0.3]] * 8, subject)
+    turned = result("au-only", 1, "fold-1", labels, [[0.4], [0.1], [0.3], [0.2]] * 8, subject)
+    told = {m: difference([ordered, turned], "full", "au-only", m).interval.value for m in ("f1", "auprc")}
+    assert told["f1"] == 0
+    assert told["auprc"] > 0.5
 
 
 def test_only_what_both_have_is_compared():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from finetune.datasets.protocol import BP4D, DISFA
 from finetune.people import person_split
 from finetune.synthetic import correspondence as mesh
 from finetune.synthetic.actions import INDEX, STARTS_AT, intensities, intensity_of, movement, rig_weights
@@ -17,7 +18,7 @@ from finetune.synthetic.complexion import MELANIN, recolour_skin
 from finetune.synthetic.creases import Creases, crease_shade
 from finetune.synthetic.expressions import COMBINATIONS, allowed, sample_intensities
 from finetune.synthetic.fitting import FitSettings, fit_landmarks
-from finetune.synthetic.generate import GenerateSettings, _schedule, generate, usable_labels
+from finetune.synthetic.generate import GenerateSettings, _schedule, generate, population, usable_labels
 from finetune.synthetic.persons import RIG_FILE, fit_persons, make_person, read_photos, skin_style
 from finetune.synthetic.raster import fill_unknown, rasterise
 from finetune.synthetic.render import Scene, render
@@ -200,6 +201,20 @@ def test_opposed_units_never_meet_and_the_midline_is_even():
     assert (drawn[:, 0] != drawn[:, 1]).any()
 
 
+@pytest.mark.parametrize("protocol", [DISFA, BP4D], ids=lambda protocol: protocol.name)
+def test_a_population_has_the_rates_of_a_dataset_and_its_pairs(protocol):
+    drawn = sample_intensities(np.random.default_rng(3), 6000, population(protocol)).max(1) > 0
+    present = drawn[:, [INDEX[unit] for unit in protocol.units]]
+    assert present.mean(0) == pytest.approx(list(protocol.base_rates), abs=0.03)
+    correlations = np.corrcoef(present.T.astype(float))
+    for (one, two), phi in protocol.together.items():
+        found = correlations[protocol.units.index(one), protocol.units.index(two)]
+        assert found == pytest.approx(phi, abs=0.22)
+        assert found * phi > 0
+    for face in drawn:
+        assert allowed({number for number, shown in zip(AU_NUMBERS, face, strict=True) if shown})
+
+
 def test_every_listed_combination_is_possible():
     assert [units for units in COMBINATIONS if not allowed(set(units))] == []
 
@@ -230,6 +245,15 @@ def test_every_person_is_shown_equally_often():
     settings = GenerateSettings(Path(), Path(), count=35, split="train", seed=1)
     shown = np.bincount(_schedule(settings, 10))
     assert sorted(shown.tolist()) == [3] * 5 + [4] * 5
+    some = np.bincount(_schedule(replace(settings, persons=7), 10))
+    assert some.tolist() == [5] * 7
+
+
+def test_a_folder_belongs_to_one_population_of_faces():
+    settings = GenerateSettings(Path(), Path(), count=35, split="train", seed=1)
+    like = replace(settings, like="bp4d", persons=7)
+    assert {"like", "persons"} & settings.recipe.keys() == set()  # folders of before go on
+    assert like.recipe == settings.recipe | {"like": "bp4d", "persons": 7}
 
 
 # The rig
