@@ -45,7 +45,7 @@ def _save(words: Words) -> int:
 
 
 def bring_back(words: Words) -> int:
-    """`python -m db restore`; 0 all came back, 1 a photo is missing."""
+    """`python -m db restore`; 0 all came back, 1 a photo or a version is missing."""
     if _is_file(words.place):
         images = backup.restore(words.place, words.url, words.data)
         print(
@@ -63,7 +63,9 @@ def bring_back(words: Words) -> int:
     )
     for sha256 in found.missing:
         print(f"The photo {sha256} is missing.", file=sys.stderr)
-    return int(bool(found.missing))
+    for sha256 in found.missing_models:
+        print(f"The files {sha256} of a version are missing.", file=sys.stderr)
+    return int(bool(found.missing or found.missing_models))
 
 
 def _is_file(place: str) -> bool:

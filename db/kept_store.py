@@ -82,6 +82,8 @@ def _bring_back(remote: Remote, folder: Path) -> None:
         LOG.error("The snapshot of generation %s could not be read; an older one was taken.", name)
     for sha256 in restored.missing:
         LOG.error("The photo %s is missing in the backup.", sha256)
+    for sha256 in restored.missing_models:
+        LOG.error("The files %s of a version are missing in the backup.", sha256)
     store = Store(folder=folder)
     try:
         save(store, remote)  # from now on the program before this one, if it still runs, may write no more

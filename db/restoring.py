@@ -13,6 +13,7 @@ from db.content import ContentStore
 from db.errors import Conflict, StoreError
 from db.event_log import Part, last_event, read_part, replay
 from db.generations import IMAGES, Generation, branched, generations, note_joined, photo_name
+from db.kept_models import fetch_models
 from db.remote import Remote
 from db.saving import State, write_state
 from db.store import Store, where
@@ -34,6 +35,8 @@ class Restored:
     """Events of a program that went on after another took over; they are at the place, not in the store."""
     skipped: tuple[str, ...]
     """Generations whose snapshot could not be read; an older one was taken."""
+    missing_models: tuple[str, ...]
+    """sha256 of versions that production stood at and that did not come back."""
 
 
 def restore_from(remote: Remote, url: str | None = None, folder: str | Path | None = None) -> Restored | None:
@@ -61,10 +64,11 @@ def restore_from(remote: Remote, url: str | None = None, folder: str | Path | No
             Store.open(f"sqlite:///{unfinished / 'vlfau.db'}")
         ) as store:  # migrated, when it is older
             store.truncate_log()
+            models = fetch_models(store, remote, unfinished, target)
         images, missing = _photos(remote, unfinished, ContentStore(target / "images"))
         write_state(target, State(remote.place, follows=found[-1].name))
         (unfinished / "vlfau.db").replace(database)
-    return Restored(found[-1].name, events, images, missing, branched(found), skipped)
+    return Restored(found[-1].name, events, images, missing, branched(found), skipped, models)
 
 
 def join(store: Store, remote: Remote) -> int:

@@ -18,6 +18,7 @@ from db.backup import unfinished_beside, unfinished_in
 from db.errors import Conflict, StoreError
 from db.event_log import Part, last_erasure, last_event, read_accounts, read_events, write_part
 from db.generations import IMAGES, Generation, begin, branched, generations, photo_name, put_part
+from db.kept_models import put_models, serving
 from db.remote import Remote
 from db.roles import OPERATOR
 from db.store import Store
@@ -48,6 +49,8 @@ class State:
     accounts: str = ""
     """sha256 of the password hashes that lie there."""
     begun_at: str = ""
+    models: tuple[str, ...] = ()
+    """sha256 of the versions that lie there."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Saved:
 def read_state(folder: Path, place: str) -> State:
     """Of that place; an empty one when there is none."""
     try:
-        found = State(**json.loads((folder / STATE).read_text("utf-8")))
+        read = json.loads((folder / STATE).read_text("utf-8"))
+        found = State(**(read | {"models": tuple(read.get("models", ()))}))
     except FileNotFoundError:
         return State(place)
     except (OSError, ValueError, TypeError) as error:
@@ -126,6 +130,7 @@ class _Round:
                 return self._done(own, began=False, superseded=True)
         if own is None or take_over or own.base < erased or self._is_old(own):
             own = self._begin(newest)
+        self._put_models()
         self._remove_old(own, erased)
         return self._done(own, began=own not in self.found)
 
@@ -174,9 +179,22 @@ class _Round:
         erasing = self.state.erasing
         self._note(
             State(
-                self.remote.place, own.name, erasing=erasing, saved=own.last, accounts=accounts, begun_at=now
+                self.remote.place,
+                own.name,
+                erasing=erasing,
+                saved=own.last,
+                accounts=accounts,
+                begun_at=now,
+                models=self.state.models,
             )
         )
+
+    def _put_models(self) -> None:
+        """Asks the place only when production moved."""
+        named = tuple(serving(self.store))
+        if named != self.state.models:
+            put_models(self.store, self.remote)
+            self._note(replace(self.state, models=named))
 
     def _is_old(self, own: Generation) -> bool:
         """A day, and something happened in it."""

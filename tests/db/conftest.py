@@ -1,5 +1,6 @@
 """A store for each test, on SQLite and on PostgreSQL, and a small laboratory that works with it."""
 
+import json
 import os
 import random
 import shutil
@@ -85,3 +86,18 @@ def count(store):
             return connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar()
 
     return rows
+
+
+@pytest.fixture
+def checkpoint_folder(tmp_path):
+    """Makes the files of a checkpoint."""
+
+    def make(name, weights=b"weights"):
+        made = tmp_path / "made" / name
+        made.mkdir(parents=True)
+        (made / "config.json").write_text(json.dumps({"model_version": name}))
+        (made / "model.safetensors").write_bytes(weights)
+        (made / "training.json").write_text(json.dumps({"base": {"version": "small-1"}}))
+        return made
+
+    return make

@@ -13,8 +13,11 @@ from db.event_log import last_event
 from db.events import state_now
 from db.generations import generations
 from db.keeper import Keeper
+from db.model_files import DamagedVersion
 from db.passwords import sign_in, sign_up
 from db.people import forget
+from db.registry import add_version, alias_version, begin, checked_folder, promote, roll_back
+from db.registry_tables import Alias
 from db.remote import FolderRemote, HubRemote, open_remote
 from db.restoring import join, restore_from
 from db.roles import OPERATOR
@@ -171,6 +174,89 @@ class TestSaving:
         HfApi().create_repo("org/open", repo_type="dataset", private=False)
         with pytest.raises(StoreError, match="public"):
             HubRemote("hf://datasets/org/open")
+
+
+class TestModels:
+    @pytest.fixture
+    def promoted(self, filled, checkpoint_folder):
+        """Promotes another version each time it is called; begins with the one that comes with the program."""
+        begin(filled.store, OPERATOR, checkpoint_folder("small-1"))
+
+        def promote_next(name):
+            version = add_version(filled.store, OPERATOR, checkpoint_folder(name, name.encode()))
+            promote(filled.store, OPERATOR, name, "tried by hand", force=True)
+            return version
+
+        return promote_next
+
+    def test_what_serves_comes_back_byte_for_byte(self, filled, remote, promoted, tmp_path):
+        save(filled.store, remote)
+        version = promoted("small-2")
+        save(filled.store, remote)
+        restored, opened = back(remote, tmp_path / "new")
+        with opened as other:
+            assert alias_version(other, OPERATOR, Alias.PRODUCTION).name == "small-2"
+            assert checked_folder(other, version).parent == tmp_path / "new" / "models"
+            roll_back(other, OPERATOR, "as before")
+            assert checked_folder(other, alias_version(other, OPERATOR, Alias.PRODUCTION)).is_dir()
+        assert restored.missing_models == ()
+
+    def test_a_round_asks_the_place_only_when_production_moved(self, filled, folder, promoted, monkeypatch):
+        promoted("small-2")
+        save(filled.store, folder)
+        before = files_of_models(folder)
+        asked = []
+        monkeypatch.setattr(
+            folder, "names", lambda below: asked.append(below) or FolderRemote.names(folder, below)
+        )
+        filled.answer(filled.person("ben"), AU4="absent")
+        save(filled.store, folder)
+        assert "models" not in asked
+        assert files_of_models(folder) == before
+
+    def test_the_last_three_are_kept(self, filled, folder, promoted):
+        kept = [promoted(f"small-{number}").sha256 for number in range(2, 6)]
+        save(filled.store, folder)
+        assert {name.split("/")[1] for name in files_of_models(folder)} == set(kept[1:])
+        kept.append(promoted("small-6").sha256)
+        save(filled.store, folder)
+        assert {name.split("/")[1] for name in files_of_models(folder)} == set(kept[2:])
+
+    def test_a_version_that_is_not_whole_is_named_and_the_rest_comes_back(
+        self, filled, folder, promoted, tmp_path
+    ):
+        version = promoted("small-2")
+        save(filled.store, folder)
+        (tmp_path / "bucket" / "models" / version.sha256 / "config.json").write_text("{}")
+        restored, opened = back(folder, tmp_path / "new")
+        with opened as other:
+            same(filled.store, other)
+            with pytest.raises(DamagedVersion, match="is missing"):
+                checked_folder(other, version)
+        assert restored.missing_models == (version.sha256,)
+
+    def test_answers_are_safe_though_there_is_no_room_for_a_version(
+        self, filled, folder, promoted, monkeypatch, tmp_path
+    ):
+        promoted("small-2")
+        put = folder.put
+
+        def no_room(files):
+            if any(name.startswith("models/") for name in files):
+                raise StoreError("No room.")
+            put(files)
+
+        monkeypatch.setattr(folder, "put", no_room)
+        with pytest.raises(StoreError, match="No room"):
+            save(filled.store, folder)
+        restored, opened = back(folder, tmp_path / "new")
+        with opened as other:
+            same(filled.store, other)
+        assert len(restored.missing_models) == 2
+
+
+def files_of_models(remote):
+    return remote.names("models")
 
 
 class TestTakingOver:

@@ -34,25 +34,10 @@ FAILED = {"rules": [{"name": "gain", "passed": False, "sentence": "The gain is -
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """Makes the files of a checkpoint."""
-
-    def make(name, weights=b"weights"):
-        made = tmp_path / "made" / name
-        made.mkdir(parents=True)
-        (made / "config.json").write_text(json.dumps({"model_version": name}))
-        (made / "model.safetensors").write_bytes(weights)
-        (made / "training.json").write_text(json.dumps({"base": {"version": "small-1"}}))
-        return made
-
-    return make
-
-
-@pytest.fixture
-def two(store, folder):
+def two(store, checkpoint_folder):
     """A version in production, and another."""
-    return begin(store, OPERATOR, folder("small-1")), add_version(
-        store, OPERATOR, folder("small-2", b"other")
+    return begin(store, OPERATOR, checkpoint_folder("small-1")), add_version(
+        store, OPERATOR, checkpoint_folder("small-2", b"other")
     )
 
 
@@ -61,10 +46,12 @@ def production(store):
 
 
 class TestVersions:
-    def test_its_files_are_copied_and_named_by_what_they_hold(self, store, folder):
-        version = add_version(store, OPERATOR, folder("small-2"), learnt_from=["P2", "P1", "P2"])
+    def test_its_files_are_copied_and_named_by_what_they_hold(self, store, checkpoint_folder):
+        version = add_version(store, OPERATOR, checkpoint_folder("small-2"), learnt_from=["P2", "P1", "P2"])
         kept = checked_folder(store, version)
-        assert kept == store.folder / "models" / content_hash(folder("small-2-again").parent / "small-2")
+        assert kept == store.folder / "models" / content_hash(
+            checkpoint_folder("small-2-again").parent / "small-2"
+        )
         assert sorted(path.name for path in kept.iterdir()) == [
             "config.json",
             "model.safetensors",
@@ -72,37 +59,37 @@ class TestVersions:
         ]
         assert (version.name, version.base, version.learnt_from) == ("small-2", "small-1", {"P1", "P2"})
 
-    def test_the_same_again_is_the_same_version(self, store, folder):
-        source = folder("small-2")
+    def test_the_same_again_is_the_same_version(self, store, checkpoint_folder):
+        source = checkpoint_folder("small-2")
         assert add_version(store, OPERATOR, source) == add_version(store, OPERATOR, source)
         assert len(versions(store, OPERATOR)) == 1
 
-    def test_another_of_the_same_name_is_refused(self, store, folder):
-        source = folder("small-2")
+    def test_another_of_the_same_name_is_refused(self, store, checkpoint_folder):
+        source = checkpoint_folder("small-2")
         add_version(store, OPERATOR, source)
         (source / "model.safetensors").write_bytes(b"changed")
         with pytest.raises(Conflict, match=r"'small-2', and its files differ"):
             add_version(store, OPERATOR, source)
 
     @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
-    def test_what_is_no_checkpoint_is_refused_and_leaves_nothing(self, store, folder, missing):
-        source = folder("small-2")
+    def test_what_is_no_checkpoint_is_refused_and_leaves_nothing(self, store, checkpoint_folder, missing):
+        source = checkpoint_folder("small-2")
         (source / missing).unlink()
         with pytest.raises(StoreError, match="not a version that can be registered"):
             add_version(store, OPERATOR, source)
         assert not (store.folder / "models").exists()
         assert versions(store, OPERATOR) == []
 
-    def test_a_changed_byte_is_noticed(self, store, folder):
-        version = add_version(store, OPERATOR, folder("small-2"))
+    def test_a_changed_byte_is_noticed(self, store, checkpoint_folder):
+        version = add_version(store, OPERATOR, checkpoint_folder("small-2"))
         weights = store.folder / "models" / version.sha256 / "model.safetensors"
         weights.chmod(0o644)
         weights.write_bytes(b"weighty")
         with pytest.raises(DamagedVersion, match=r"small-2 cannot be used.*is not what it was.*from a copy"):
             checked_folder(store, version)
 
-    def test_a_missing_folder_says_where_else_it_is(self, store, folder):
-        version = add_version(store, OPERATOR, folder("small-2"), hub=("org/model", "abc123"))
+    def test_a_missing_folder_says_where_else_it_is(self, store, checkpoint_folder):
+        version = add_version(store, OPERATOR, checkpoint_folder("small-2"), hub=("org/model", "abc123"))
         (store.folder / "models" / version.sha256).rename(store.folder / "elsewhere")
         with pytest.raises(DamagedVersion, match=r"is missing.*org/model at abc123"):
             checked_folder(store, version)
@@ -120,9 +107,13 @@ class TestVersions:
 
 
 class TestPromotion:
-    def test_the_first_in_production_is_the_one_that_comes_with_the_program(self, store, two, folder):
+    def test_the_first_in_production_is_the_one_that_comes_with_the_program(
+        self, store, two, checkpoint_folder
+    ):
         assert production(store).name == "small-1"
-        assert begin(store, OPERATOR, folder("small-0")).name == "small-1", "asked again, nothing moves"
+        assert begin(store, OPERATOR, checkpoint_folder("small-0")).name == "small-1", (
+            "asked again, nothing moves"
+        )
 
     def test_what_was_not_compared_is_refused(self, store, two):
         with pytest.raises(PromotionRefused, match=r"never compared.*finetune\.gate --candidate small-2"):
@@ -150,8 +141,10 @@ class TestPromotion:
             promote(store, OPERATOR, "small-2")
         assert [found.passed for found in comparisons(store, OPERATOR)] == [False]
 
-    def test_a_comparison_with_what_is_not_served_any_more_does_not_count(self, store, two, folder):
-        third = add_version(store, OPERATOR, folder("small-3", b"third"))
+    def test_a_comparison_with_what_is_not_served_any_more_does_not_count(
+        self, store, two, checkpoint_folder
+    ):
+        third = add_version(store, OPERATOR, checkpoint_folder("small-3", b"third"))
         add_comparison(store, OPERATOR, two[1], two[0], True, {"rules": []})
         add_comparison(store, OPERATOR, third, two[0], True, {"rules": []})
         promote(store, OPERATOR, "small-2")
@@ -192,9 +185,9 @@ class TestPromotion:
 
 class TestRollback:
     @pytest.fixture
-    def three(self, store, two, folder):
+    def three(self, store, two, checkpoint_folder):
         """small-3 in production, small-2 and small-1 before it."""
-        third = add_version(store, OPERATOR, folder("small-3", b"third"))
+        third = add_version(store, OPERATOR, checkpoint_folder("small-3", b"third"))
         for now, before in ((two[1], two[0]), (third, two[1])):
             add_comparison(store, OPERATOR, now, before, True, {"rules": []})
             promote(store, OPERATOR, now.name)

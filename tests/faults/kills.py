@@ -25,7 +25,17 @@ from db.remote import open_remote
 from db.restoring import restore_from
 from db.roles import OPERATOR
 from db.saving import save
-from tests.faults.scene import Crowd, Outcome, add_photo, answer, differs, judge, opened, submitted
+from tests.faults.scene import (
+    Crowd,
+    Outcome,
+    add_photo,
+    answer,
+    differs,
+    judge,
+    opened,
+    promote_version,
+    submitted,
+)
 
 STEPS = {
     "open",
@@ -178,11 +188,13 @@ class Rounds:
             with closing(opened(data, hours=day * DAY_LATER - 3 * DAY_LATER)) as store:
                 self.told += [answer(store, *next(leases)) for _ in range(3)]
                 add_photo(store, 1, 1000 + day)
+                promote_version(store, folder / "versions", f"day-{day}")
                 save(store, remote)
         with closing(opened(data)) as store:
             self.saved = last_event(store)
             self.told += [answer(store, *next(leases)) for _ in range(3)]
             add_photo(store, 1, 1010)
+            promote_version(store, folder / "versions", "day-3")
             if forgets:
                 self.gone = store.images.path(_photo_of(store, "p1001")).name
                 forget(store, OPERATOR, "p1001")

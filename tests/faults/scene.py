@@ -1,5 +1,6 @@
 """What every fault starts from and is judged by: a crowd with a face each in hand, and a count of what is missing."""
 
+import json
 import random
 import shutil
 import sqlite3
@@ -14,9 +15,12 @@ from db.check import check
 from db.errors import AlreadySubmitted
 from db.event_log import last_event
 from db.events import state_now
+from db.model_files import CONFIG, MODELS, WEIGHTS
 from db.photos import keep_photo
 from db.projects import ProjectSettings, add_project
 from db.queue import next_item
+from db.registry import add_version, alias_version, promote
+from db.registry_tables import Alias
 from db.responses import submit
 from db.roles import OPERATOR, Actor
 from db.store import Store
@@ -77,6 +81,16 @@ def add_photo(store: Store, project: int, seed: int) -> None:
     keep_photo(store, OPERATOR, project, photo(seed), [SaidOfFace()], Consent.PUBLISH, f"p{seed}")
 
 
+def promote_version(store: Store, folder: Path, name: str) -> None:
+    """Made in `folder`; as small as a version can be."""
+    made = folder / name
+    made.mkdir(parents=True)
+    (made / CONFIG).write_text(json.dumps({"model_version": name}))
+    (made / WEIGHTS).write_bytes(name.encode())
+    add_version(store, OPERATOR, made)
+    promote(store, OPERATOR, name, "tried by hand", force=True)
+
+
 def opened(folder: Path, hours: float = 0.0, create: bool = False) -> Store:
     """A store whose clock stands at noon, or so many hours later."""
     now = NOON + timedelta(hours=hours)
@@ -123,4 +137,7 @@ def differs(folder: Path, other: Path, up_to: int | None = None) -> str | None:
         if up_to is not None:
             return None if last_event(second) >= up_to else f"{last_event(second)} of {up_to} events"
         one, two = state_now(first, OPERATOR), state_now(second, OPERATOR)
+        serves = alias_version(first, OPERATOR, Alias.PRODUCTION)
+        if serves is not None and not (other / MODELS / serves.sha256 / WEIGHTS).exists():
+            return f"the files of {serves.name}"
         return next((name for name in one.keys() | two.keys() if one.get(name) != two.get(name)), None)
