@@ -14,7 +14,7 @@ from db.answer_tables import AdjudicatedUnit, Adjudication, AnswerRow, Response
 from db.answers import stands
 from db.roles import Actor
 from db.store import Store, Work
-from db.tables import CLOSED, Item, PredictedUnitRow, Project
+from db.tables import CLOSED, FaceRow, Image, Item, PredictedUnitRow, Project
 from db.values import ItemState, Occurrence, Status
 from vlfau.action_units import AU_NUMBERS
 
@@ -36,6 +36,8 @@ class Waiting:
 
     agreed: int
     """Faces in all."""
+    people: int
+    """Whose faces these are; subject codes that share a photo are one person in training, and count apart here."""
     new: int
     """Of these, judged or settled since the moment asked about."""
     units: tuple[UnitWaiting, ...]
@@ -51,6 +53,7 @@ def waiting(store: Store, actor: Actor, since: datetime | None = None, project: 
         fresh = _fresh(since)
         return Waiting(
             _count(work, learnable),
+            _people(work, learnable),
             _count(work, [*learnable, fresh]),
             _units(work, learnable),
             _units(work, [*learnable, fresh]),
@@ -83,6 +86,17 @@ def _fresh(since: datetime | None) -> ColumnElement[bool]:
 
 def _count(work: Work, conditions: Conditions) -> int:
     return work.scalar(select(func.count()).select_from(Item).where(*conditions)) or 0
+
+
+def _people(work: Work, conditions: Conditions) -> int:
+    query = (
+        select(func.count(Image.subject_id.distinct()))
+        .select_from(Item)
+        .join(FaceRow, FaceRow.id == Item.face_id)
+        .join(Image, Image.id == FaceRow.image_id)
+        .where(*conditions)
+    )
+    return work.scalar(query) or 0
 
 
 def _units(work: Work, conditions: Conditions) -> tuple[UnitWaiting, ...]:

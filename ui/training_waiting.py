@@ -22,6 +22,10 @@ _WHAT = {
 }
 
 
+ENOUGH_PEOPLE = 20
+"""A quarter of them is tested; of fewer people that is too few to tell a gain from chance."""
+
+
 def waiting_html(found: Waiting, learnt: Run | None) -> str:
     """How much there is and how much of it is new since the last run that became a version."""
     if not found.agreed:
@@ -35,7 +39,18 @@ def waiting_html(found: Waiting, learnt: Run | None) -> str:
         '<section class="vt-card"><h2>Corrections</h2><div class="vt-headline">'
         f'<p class="vt-big">{found.new:,}</p><p>{"face is" if found.new == 1 else "faces are"} newly agreed on{since}, '
         f"of {found.agreed:,} in all. Known and blind faces are not counted: nothing is trained on them.</p></div>"
-        f"{_units(found)}</section>"
+        f"{_people(found.people)}{_units(found)}</section>"
+    )
+
+
+def _people(people: int) -> str:
+    """Whose faces they are, and whether that is enough to judge a new version."""
+    if people >= ENOUGH_PEOPLE:
+        return f"<p>They are of {people:,} people.</p>"
+    whose = "one person" if people == 1 else f"{people} people"
+    return (
+        f"<p>They are of {whose}. A run needs two, since a version is judged on people that it has not learnt from; of "
+        f"fewer than {ENOUGH_PEOPLE} the gate can seldom tell a gain from chance, and then it refuses.</p>"
     )
 
 

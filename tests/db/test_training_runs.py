@@ -103,7 +103,7 @@ class TestWaiting:
 
     def test_only_what_is_agreed_counts_and_a_face_counts_once(self, lab, disputed):
         found = waiting(lab.store, OPERATOR)
-        assert (found.agreed, found.new) == (1, 1)
+        assert (found.agreed, found.people, found.new) == (1, 1, 1)
         twelve = self.unit(found.units, 12)
         assert (twelve.present, twelve.absent, twelve.against_model) == (0, 1, 1)
         four = self.unit(found.units, 4)
@@ -113,7 +113,7 @@ class TestWaiting:
         adjudicate(lab.store, OPERATOR, disputed, marks(AU12="present", AU9="unsure"))
         adjudicate(lab.store, OPERATOR, disputed, marks(AU12="absent", AU9="unsure"))
         found = waiting(lab.store, OPERATOR)
-        assert found.agreed == 2
+        assert (found.agreed, found.people) == (2, 2)
         assert self.unit(found.units, 12).absent == 2
         assert self.unit(found.units, 9).present == self.unit(found.units, 9).absent == 0
 

@@ -172,6 +172,7 @@ class TestTraining:
         html = ask("ada", Role.ADMIN, do="go")["html"]
         assert '<p class="vt-big">2</p>' in html
         assert "2 present, 0 absent<small>2 against the model; 2 new</small>" in html
+        assert "They are of 2 people. A run needs two" in html
 
     def test_an_admin_starts_a_run(self, ask, store, corrected):
         reply = ask("ada", Role.ADMIN, do="start", what="lora", project="faces", reason=" Now. ")
