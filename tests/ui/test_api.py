@@ -1,6 +1,9 @@
 """The typed endpoint of a really launched app, used by `gradio_client` and by hand-made requests."""
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -115,3 +118,15 @@ def test_a_file_of_the_server_cannot_be_read_or_removed(app, tmp_path, photos):
     assert event == "event: error"
     assert "not an uploaded photo" in data
     assert own.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the processor time from /proc")
+def test_pages_that_nobody_uses_hardly_take_the_processor(app):
+    def processor_s():
+        user, system = Path(f"/proc/{app.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    time.sleep(1)  # what the tests before set going
+    before, begin = processor_s(), time.monotonic()
+    time.sleep(4)
+    assert (processor_s() - before) / (time.monotonic() - begin) < 0.1
