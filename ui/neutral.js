@@ -5,10 +5,12 @@ const input = element.querySelector("input");
 const said = element.querySelector(".vl-neutral-said");
 const remove = element.querySelector("[data-do=remove]");
 const result = () => document.querySelector(".vl-result");
+let saidBefore = ""; // stands again when a photo cannot be used: what was compared before it is still shown
 
 async function send(file) {
   if (!file || fold.hasAttribute("aria-busy")) return;
   fold.setAttribute("aria-busy", "true");
+  saidBefore = said.textContent;
   said.textContent = "Reading it …";
   try {
     // a name of its own, as in the drop zone
@@ -21,7 +23,7 @@ async function send(file) {
 }
 
 new MutationObserver(() => {
-  if (!fold.hasAttribute("aria-busy") && said.textContent === "Reading it …") said.textContent = "";
+  if (!fold.hasAttribute("aria-busy") && said.textContent === "Reading it …") said.textContent = saidBefore;
 }).observe(fold, { attributes: true });
 
 const signed = (text) => `${Number(text) < 0 ? "−" : Number(text) > 0 ? "+" : "±"}${text.replace("-", "")}`;

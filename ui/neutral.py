@@ -46,13 +46,16 @@ class NeutralPhoto:
     @shown_on_page
     @behind
     def read(self, event: gr.EventData) -> str:
-        """A photo of one face -> JSON: its name, and probability and intensity for each action unit's number."""
+        """A photo of one face -> JSON: its name, and probability and intensity for each action unit's number.
+
+        The upload's own name makes each answer another one: the page gets no event for a value that it has.
+        """
         from vlfau.pipeline import baseline_of
 
         given = {"path": getattr(event, "path", None), "orig_name": getattr(event, "name", None)}
         name, image = take_upload(given)
         baseline = baseline_of(self._predictor(), name, image)
-        return json.dumps({"name": name, "values": baseline.values})
+        return json.dumps({"name": name, "values": baseline.values, "upload": Path(str(given["path"])).stem})
 
 
 def neutral_form() -> gr.HTML:

@@ -64,13 +64,25 @@ function showEvents() {
     .filter((event) => event.track === view.track && (everything || view.units.includes(event.number)))
     .sort((a, b) => a.onset - b.onset || a.number - b.number);
   find(".vv-no-events").hidden = events.length > 0;
-  find(".vv-no-events").textContent = reel.done ? "There is none." : "None so far.";
+  find(".vv-no-events").textContent = events.length ? "" : whyNoEvents(everything);
   find(".vv-table").hidden = !events.length;
-  find(".vv-table tbody").innerHTML = events.map((event) => `<tr data-onset="${event.onset}" data-apex="${event.apex}" data-offset="${event.offset}">
-    <th scope="row"><b>AU${event.number}</b> ${unitOf(event.number).name}</th>
-    ${["onset", "apex", "offset"].map((name) => `<td><button type="button" data-go="${event[name]}" aria-label="Go to the ${name}">${
+  find(".vv-table tbody").innerHTML = events.map((event) => `<tr role="row" data-onset="${event.onset}" data-apex="${event.apex}" data-offset="${event.offset}">
+    <th scope="row" role="rowheader"><b>AU${event.number}</b> ${unitOf(event.number).name}</th>
+    ${["onset", "apex", "offset"].map((name) => `<td role="cell"><button type="button" data-go="${event[name]}" aria-label="Go to the ${name}">${
       name === "onset" && !event.begun ? "before " : name === "offset" && !event.ended ? "after " : ""}${clock(event[name])}</button></td>`).join("")}
-    <td>${(event.offset - event.onset).toFixed(2)} s</td><td>${event.letter}, ${Math.min(Math.round(100 * event.peak), 99)} %</td></tr>`).join("");
+    <td role="cell">${(event.offset - event.onset).toFixed(2)} s</td><td role="cell">${event.letter}, ${Math.min(Math.round(100 * event.peak), 99)} %</td></tr>`).join("");
+}
+
+// Why the table is empty: of which action units there is no event, and which others have some.
+function whyNoEvents(everything) {
+  const yet = reel.done ? "" : " so far";
+  if (view.track === null) return `There are no events${yet}.`;
+  const others = new Set(reel.events.filter((event) => event.track === view.track).map((event) => event.number));
+  if (everything || !others.size) return `This face has no events${yet}.`;
+  const first = view.units.length ? `The chosen action units have no events${yet}.` : "No action unit is chosen.";
+  const codes = reel.units.filter((number) => others.has(number)).map((number) => `AU${number}`);
+  const list = new Intl.ListFormat("en-GB").format(codes);
+  return `${first} This face has events of ${list}: tick “of all action units” to see them.`;
 }
 
 function download(button) {

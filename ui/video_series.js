@@ -78,16 +78,21 @@ function faceAt(track, picture) {
 // Where a face is missing for longer than this, its curve is broken.
 const longestGap = () => Math.max(0.5, 2.5 * reel.step_s);
 
-// How much there is to see of each unit: its time in events, then how far it comes beyond its threshold.
+// A peak below this looks like a flat line, whatever the threshold.
+const FAINT = 0.05;
+
+// How much there is to see of each unit: its time in events, then its largest probability as a share of its threshold;
+// after all others come the units whose largest probability is faint, by that.
 function mostActive(track, count) {
   const score = reel.units.map((number, unit) => {
     const seen = reel.events.filter((event) => event.track === track.number && event.number === number)
       .reduce((sum, event) => sum + event.offset - event.onset + reel.step_s, 0);
     let peak = 0;
     for (const value of track.p[unit]) if (value > peak) peak = value;
-    return { number, seen, beyond: peak - reel.thresholds[unit] };
+    const faint = peak < FAINT;
+    return { number, seen, faint, height: faint ? peak : peak / reel.thresholds[unit] };
   });
-  score.sort((a, b) => b.seen - a.seen || b.beyond - a.beyond);
+  score.sort((a, b) => b.seen - a.seen || a.faint - b.faint || b.height - a.height);
   return score.slice(0, count).map(({ number }) => number);
 }
 

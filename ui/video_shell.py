@@ -134,7 +134,8 @@ def _timeline() -> str:
     return (
         '<section class="vv-timeline" aria-label="Over time"><div class="vv-timeline-head">'
         f'<div class="vl-orders" role="radiogroup" aria-label="What is drawn">{measures}</div>'
-        '<p class="vv-legend"><span class="vv-dashed" aria-hidden="true"></span> Threshold. '
+        '<p class="vv-legend"><span class="vv-threshold"><span class="vv-dashed" aria-hidden="true"></span> '
+        "Threshold. </span>"
         '<span class="vv-span" aria-hidden="true"></span> Event, with its apex. Click or drag to go there.</p>'
         f'<details class="vv-keys"><summary>Keys</summary><dl>{keys}</dl></details></div>'
         '<div class="vv-lanes"><p class="vv-no-lane" hidden>No action unit is chosen.</p>'
@@ -144,16 +145,17 @@ def _timeline() -> str:
 
 
 def _events() -> str:
+    """The roles say again what the elements are: on a phone a row is laid out on two lines and is no table row then."""
     titles = "".join(
-        f"<th scope=col>{title}</th>"
+        f'<th scope="col" role="columnheader">{title}</th>'
         for title in ("Action unit", "Onset", "Apex", "Offset", "Lasts", "At the apex")
     )
     return (
         '<section class="vv-events"><div class="vv-events-head"><h2>Events</h2>'
         '<label><input type="checkbox" data-all-events><span>of all action units</span></label></div>'
         f"<details><summary>What counts as an event</summary><p>{EVENTS_NOTE}</p></details>"
-        '<div class="vv-table" tabindex="0" role="region" aria-label="Events"><table>'
-        f"<thead><tr>{titles}</tr></thead><tbody></tbody></table></div>"
+        '<div class="vv-table" tabindex="0" role="region" aria-label="Events"><table role="table">'
+        f'<thead role="rowgroup"><tr role="row">{titles}</tr></thead><tbody role="rowgroup"></tbody></table></div>'
         '<p class="vv-no-events">None so far.</p></section>'
     )
 

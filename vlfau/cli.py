@@ -93,7 +93,8 @@ def _add_predict_options(predict: argparse.ArgumentParser) -> None:
     predict.add_argument(
         "--out",
         metavar="FILE",
-        help="where to write; standard output unless given. A folder (FOLDER/) gets Parquet part files",
+        help="where to write; standard output unless given. A file that is there is replaced at the end. A folder "
+        "(FOLDER/) gets Parquet part files",
     )
     predict.add_argument(
         "--resume",
@@ -102,6 +103,11 @@ def _add_predict_options(predict: argparse.ArgumentParser) -> None:
     )
     predict.add_argument(
         "--words", action=argparse.BooleanOptionalAction, default=True, help="sentences too (default: yes)"
+    )
+    predict.add_argument(
+        "--quiet",
+        action="store_true",
+        help="no progress bar and no last line; what cannot be read is still told of",
     )
     predict.add_argument(
         "--every", type=_above_zero, default=1, metavar="N", help="of videos, look at every N-th picture"
@@ -132,7 +138,10 @@ def _add_push_options(push: argparse.ArgumentParser) -> None:
 
 
 def _above_zero(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number (1, 2, 3, ...)") from error
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not at least 1")
     return number
@@ -146,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands = {"predict": _predict, "join": _join, "events": _events, "info": _info, "push": _push}
         return commands[options.command](options)
     except VLFAUError as error:
-        print(error, file=sys.stderr)
+        _warn(str(error))
         return NOTHING_STARTED
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -154,6 +163,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `head` for example, has seen enough
         leave_stdout()
         return 1
+
+
+def _warn(message: str) -> None:
+    from vlfau.sources import printable
+
+    print("\n".join(map(printable, message.split("\n"))), file=sys.stderr)
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -188,6 +203,11 @@ def _events(options: argparse.Namespace) -> int:
 
     config = load_checkpoint(options.model).config
     found = list(events_of(read_records(options.results), config))
+    if not found:
+        _warn(
+            f"There is no video in these results. '{options.results}' has no picture of one, and only videos have "
+            "events. Give what `python -m vlfau predict` wrote of a video."
+        )
     with open_output(options.out) as out:
         out.write(events_csv("", []))
         for file, events in found:
@@ -196,7 +216,6 @@ def _events(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from vlfau.runs import predict_in_parts, predict_to_stream
     from vlfau.sources import find_sources
 
     worker = Worker.from_environment()
@@ -205,11 +224,15 @@ def _predict(options: argparse.Namespace) -> int:
         options.baseline, target.form, to_file=target.file is not None and target.folder is not None
     )
     sources = find_sources(options.paths)
+    # Only now, because it brings torch, which takes seconds: a mistyped name is told of at once.
+    from vlfau.runs import predict_in_parts, predict_to_stream
+
     words = options.words and target.form not in WORDLESS_FORMATS
     pipeline = _pipeline(options, words, worker)
     if target.folder is None:
-        return predict_to_stream(sources, pipeline, target)
-    return predict_in_parts(sources, pipeline, target, options.resume, worker, options.baseline == AUTO)
+        return predict_to_stream(sources, pipeline, target, options.quiet)
+    auto = options.baseline == AUTO
+    return predict_in_parts(sources, pipeline, target, options.resume, worker, auto, options.quiet)
 
 
 def _pipeline(options: argparse.Namespace, words: bool, worker: Worker) -> "Pipeline":

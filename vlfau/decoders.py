@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import cv2
 import numpy as np
@@ -23,6 +24,9 @@ DECODING_THREADS = min(4, os.cpu_count() or 1)
 
 MOST_DAMAGE = 1000
 """Pieces that could not be decoded before a video is given up."""
+
+MOST_BOXES = 10_000
+"""Of an MP4, that are looked through for its index; usual are fewer than ten."""
 
 UNTIMED_S = -1e6
 """OpenCV gives a time far below this for a picture that has none."""
@@ -176,10 +180,37 @@ class OpenCVDecoder:
 
 def unreadable(path: Path, reason: str) -> VideoError:
     """The error for a file from which no picture comes."""
+    if lacks_index(path):
+        return VideoError(
+            f"The video is cut short, before its index. '{path}' begins as an MP4 or MOV and has no index (`moov`), "
+            "which is often its last piece. Without it nothing can be read; copy the file again, in full."
+        )
     return VideoError(
         f"This is not a video that can be read. Opening '{path}' failed: {reason}. "
         "Copy it again, or play it in a video program and save it anew as MP4."
     )
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether a file begins as MP4 or MOV (ISO 14496-12) and none of its boxes is an index, `moov`."""
+    try:
+        with path.open("rb") as file:
+            kinds = islice(_boxes(file), MOST_BOXES)
+            return next(kinds, None) == b"ftyp" and b"moov" not in kinds
+    except (OSError, OverflowError, ValueError):  # a size beyond what any file has
+        return False
+
+
+def _boxes(file: BinaryIO) -> Iterator[bytes]:
+    """The kinds of the boxes of the top level, in order; of one that is cut short too."""
+    while len(header := file.read(8)) == 8:
+        size, passed = int.from_bytes(header[:4], "big"), 8
+        if size == 1:  # a size of 64 bits follows
+            size, passed = int.from_bytes(file.read(8), "big"), 16
+        yield header[4:]
+        if size < passed:  # 0: to the end of the file; others make no sense
+            return
+        file.seek(size - passed, os.SEEK_CUR)
 
 
 def _check_size(path: Path, width: float, height: float) -> None:

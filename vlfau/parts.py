@@ -35,6 +35,13 @@ MANIFEST_NAME = "_manifest.json"
 
 _PART_NAME = re.compile(r"part-(\d+)-(\d+)\.parquet")
 _METADATA_KEY = b"vlfau"
+_OPTIONS = {
+    "words": "--words or --no-words",
+    "every": "--every",
+    "detect_every": "--detect-every",
+    "baseline": "--baseline",
+}
+"""The option behind each of a run's settings."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,23 @@ class Manifest:
         parts = len(cut_into_parts(sources, photos_per_part))
         seen = (len(sources), digest.hexdigest(), photos_per_part, parts)
         return cls(model_version, tuple(columns), dict(settings), *seen)
+
+    def differences(self, begun: "Manifest") -> list[str]:
+        """What is not as in a run that was begun, in the words of the command line; empty for the same run."""
+        found = []
+        if self.sources != begun.sources:
+            found.append(f"the paths ({begun.sources} photos and videos then, {self.sources} now)")
+        elif (self.digest, self.parts) != (begun.digest, begun.parts):
+            found.append("the paths (as many photos and videos, but others)")
+        if self.model_version != begun.model_version:
+            found.append(f"the checkpoint ('{begun.model_version}' then, '{self.model_version}' now)")
+        for name in sorted(self.settings.keys() | begun.settings.keys()):
+            then, now = begun.settings.get(name), self.settings.get(name)
+            if then != now:
+                found.append(f"{_OPTIONS.get(name, name)}{_then_and_now(then, now)}")
+        if not found and self != begun:
+            found.append("how this version of the program divides the work")
+        return found
 
 
 @dataclass(frozen=True)
@@ -243,8 +267,7 @@ class PartFolder:
         return manifest
 
     def _check_same(self, begun: Manifest, asked: Manifest) -> None:
-        one, other = asdict(begun), asdict(asked)
-        different = [name for name in one if one[name] != other[name]]
+        different = asked.differences(begun)
         if different:
             raise OutputError(
                 f"This is not the run that was begun in '{self.path}'. Different are: {', '.join(different)}. "
@@ -335,6 +358,11 @@ def writing(path: Path) -> Iterator[None]:
     except BrokenPipeError:  # not an error: who reads our output has seen enough
         raise
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+            raise OutputError(
+                f"The results cannot be written. The folder '{path.parent}' of --out is not there. Create it, or give "
+                "another place to --out."
+            ) from error
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
             f"The results cannot be written. Writing to '{path}' failed: {reason}. "
@@ -350,6 +378,12 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
         return
     with writing(path), path.open("w", encoding="utf-8", newline="") as file:
         yield file
+
+
+def _then_and_now(then: Any, now: Any) -> str:
+    """Two numbers, where that is what a setting is; yes and no, or a person's readings, need none."""
+    numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (then, now))
+    return f" ({then} then, {now} now)" if numbers else ""
 
 
 def _arrow_type(column: str) -> pa.DataType:

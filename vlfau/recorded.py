@@ -24,6 +24,8 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises OutputError for a folder in which parts are missing, DataError for what is none of these; of a CSV, only
     numbers that events are made of are read as numbers.
     """
+    if not path.exists():
+        raise _unreadable(path, "nothing of that name exists")
     kinds = {".jsonl": _of_jsonl, ".csv": _of_csv, ".parquet": _of_parquet}
     read = _of_folder if path.is_dir() else kinds.get(path.suffix.lower())
     if read is None:

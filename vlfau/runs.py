@@ -1,5 +1,6 @@
 """A run over many photos and videos: from sources to files of records, with progress and a way to go on later."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,18 +25,30 @@ from vlfau.parts import (
 from vlfau.pipeline import Pause, Picture, Pipeline, Read
 from vlfau.records import Record, RecordWriter, action_units_of
 from vlfau.sharding import Worker
-from vlfau.sources import Source
+from vlfau.sources import Source, printable
 from vlfau.targets import Target, leave_stdout
 
 SOME_UNREAD, STOPPED, INTERRUPTED = 1, 3, 130
 """Exit codes beside 0: some files could not be read in full; stopped in the middle by an error, or by the user."""
 
+STDOUT = Path("standard output")
+"""How it is called where a place is named."""
 
-def predict_to_stream(sources: Sequence[Source], pipeline: Pipeline, target: Target) -> int:
+UNKNOWN_WIDTH, UNKNOWN_HEIGHT = 80, 24
+"""Of a terminal that does not say how large it is; 0 x 0 would leave no room for a bar."""
+
+LONGEST_NAME = 32
+"""Of a file, in characters beside the bar."""
+
+
+def predict_to_stream(
+    sources: Sequence[Source], pipeline: Pipeline, target: Target, quiet: bool = False
+) -> int:
     """Write records as they come, to standard output or a device; gives the exit code."""
-    report = Report(sources, len(sources))
+    among_records = target.file is None and sys.stdout.isatty()  # a bar would be torn by them
+    report = Report(sources, len(sources), bar=not among_records, quiet=quiet)
     looked = (item for source in sources for item in pipeline.look(source))
-    place = target.file or Path("standard output")
+    place = target.file or STDOUT
     try:
         with open_output(target.file) as out:
             with writing(place):
@@ -52,7 +65,7 @@ def predict_to_stream(sources: Sequence[Source], pipeline: Pipeline, target: Tar
             leave_stdout()
         report.stop(str(error))
         return STOPPED
-    return report.end()
+    return report.end(place)
 
 
 def predict_in_parts(
@@ -62,6 +75,7 @@ def predict_in_parts(
     resume: bool,
     worker: Worker | None = None,
     baseline: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Write part files, and make one file of them where that is the target; gives the exit code.
 
@@ -76,7 +90,7 @@ def predict_in_parts(
     folder = PartFolder(target.folder)
     parts = _begin(folder, sources, pipeline, resume, worker)
     work = [(part, folder.progress(part.number)) for part in parts if worker.owns(part.number)]
-    report = Report(sources, sum(len(part.sources) for part, _ in work), worker.leads)
+    report = Report(sources, sum(len(part.sources) for part, _ in work), worker.leads, quiet)
     for part, done in work:
         report.skip(part, done)
     try:
@@ -90,7 +104,7 @@ def predict_in_parts(
     except KeyboardInterrupt:
         report.stop(f"Interrupted. What is finished is kept in '{folder.path}'; go on with --resume.")
         return INTERRUPTED
-    return report.end()
+    return report.end(target.file or target.folder)
 
 
 def join_parts(folder: Path, out: Path, form: str, baseline: bool = False) -> None:
@@ -104,51 +118,103 @@ def join_parts(folder: Path, out: Path, form: str, baseline: bool = False) -> No
 
 
 class Report:
-    """What a person sees of a run: a bar, what could not be read, and how it ended."""
+    """What a person sees of a run: a bar on a terminal, what could not be read, and a line on how it ended."""
 
-    def __init__(self, sources: Sequence[Source], share: int, shown: bool = True) -> None:
-        """`share` of the `sources` are this process's."""
+    def __init__(self, sources: Sequence[Source], share: int, bar: bool = True, quiet: bool = False) -> None:
+        """`share` of the `sources` are this process's; `quiet` leaves out the bar and the last line."""
         self._total = share
         self._noun = _noun(sources)
-        self._unread = 0
+        self._quiet = quiet
+        self._unread = self._before = 0
+        self._photos = self._videos = self._pictures = self._faces = 0
         self._last: Source | None = None
-        self._bar = tqdm(total=share, unit="picture", file=sys.stderr, disable=None if shown else True)
+        self._bar = _bar(share, shown=bar and not quiet)
 
     def skip(self, part: Part, done: Progress) -> None:
         """Count what an earlier run did."""
         self._unread += done.unread
         if done.finished:
+            self._before += len(part.sources)
             self._bar.update(len(part.sources))
 
     def see(self, picture: Picture) -> None:
         """Count one picture, and say so if it could not be read."""
         if picture.source is not self._last:
             self._last = picture.source
+            self._videos += picture.source.is_video and not picture.unread
             self._bar.total += max(0, picture.expected - 1)
-        self._bar.update()
+        self._faces += len(picture.faces)
         if picture.unread:
             self._unread += 1
             say(f"{picture.source.label}: {picture.error}")
+        elif picture.source.is_video:
+            self._pictures += 1
+        else:
+            self._photos += 1
+        self._bar.set_postfix_str(f"{_count(self._faces, 'face')}, {_short(picture.source)}", refresh=False)
+        self._bar.update()
 
     def stop(self, reason: str) -> None:
         """The run ends before its end."""
         self._bar.close()
         say(reason)
 
-    def end(self) -> int:
-        """The run is done; gives its exit code."""
+    def end(self, place: Path) -> int:
+        """The run is done and its results are at `place`; gives its exit code."""
         self._bar.close()
-        if self._unread:
-            say(
-                f"{self._unread} of {self._total} {self._noun}{'s' * (self._total != 1)} could not be read, or not to "
-                "the end: success 0 in the output."
-            )
+        if not self._quiet:
+            where = place if place is STDOUT else f"'{place}'"
+            say(f"{self._read()}, with {_count(self._faces, 'face')}. {self._trouble()} Written to {where}.")
         return SOME_UNREAD if self._unread else 0
+
+    def _read(self) -> str:
+        read = [_count(self._photos, "photo")] if self._photos or not self._videos else []
+        if self._videos:
+            read.append(f"{_count(self._pictures, 'picture')} of {_count(self._videos, 'video')}")
+        before = f" ({self._before} of {_count(self._total, self._noun)} done before)" if self._before else ""
+        return f"Read {' and '.join(read)}{before}"
+
+    def _trouble(self) -> str:
+        if not self._unread:
+            return "All could be read." if self._total else "Nothing was left to read."
+        return (
+            f"{self._unread} of {_count(self._total, self._noun)} could not be read, or not to the end: success 0 in "
+            "the output."
+        )
 
 
 def say(text: str) -> None:
-    """On standard error, beside a bar. Names of files may hold anything, also what would steer a terminal."""
-    tqdm.write("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text), file=sys.stderr)
+    """On standard error, beside a bar."""
+    tqdm.write(printable(text), file=sys.stderr)
+
+
+def _bar(total: int, shown: bool) -> tqdm:
+    """A bar on standard error where that is a terminal."""
+    return tqdm(
+        total=total,
+        unit="picture",
+        file=sys.stderr,
+        disable=None if shown else True,
+        **({} if _size_is_known() else {"ncols": UNKNOWN_WIDTH, "nrows": UNKNOWN_HEIGHT}),
+    )
+
+
+def _size_is_known() -> bool:
+    """False for a terminal of 0 x 0, as `script`, `docker` and some builders make them."""
+    try:
+        return min(os.get_terminal_size(sys.stderr.fileno())) > 0
+    except (OSError, ValueError):  # no terminal
+        return True
+
+
+def _short(source: Source) -> str:
+    """The end of its name, for a line that holds more than that."""
+    name = printable(source.label.rsplit("/", 1)[-1])
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _begin(

@@ -49,8 +49,8 @@ class Source:
 def find_sources(paths: Iterable[str | Path]) -> list[Source]:
     """All photos and videos at the paths, in the order given, those of a folder or archive by name, each once.
 
-    A path is a file, a folder (all below it), a zip archive or a pattern such as `clips/**/*.mp4`. What cannot be
-    listed, or has nothing in it, becomes a source with an `error`; ImageError when there is nothing else.
+    A path is a file, a folder (all below it), a zip archive or a pattern such as `clips/**/*.mp4`. What is not there,
+    cannot be listed, or has nothing in it, becomes a source with an `error`; ImageError when there is nothing else.
     """
     named = [os.fspath(path) for path in paths]
     found = list(dict.fromkeys(source for path in named for source in _at(path)))
@@ -61,6 +61,11 @@ def find_sources(paths: Iterable[str | Path]) -> list[Source]:
             f"archive with some ({', '.join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))})."
         )
     return found
+
+
+def printable(text: str) -> str:
+    """A text for a terminal. Names of files may hold anything, also what would steer it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class SourceReader:
@@ -119,7 +124,25 @@ def _at(path: str) -> Iterator[Source]:
     elif glob.has_magic(path) and not place.exists():
         yield from _matching(path)
     else:
-        yield Source(path)
+        yield Source(path, error=None if _is_there(path) else _absent(path))
+
+
+def _is_there(path: str) -> bool:
+    """Whether something has that name; what cannot be found out counts as there, and is told of when it is opened."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+def _absent(path: str) -> str:
+    return (
+        f"Nothing of that name exists. '{path}' is neither a file nor a folder. Check the name, and the folder you are "
+        "in."
+    )
 
 
 def _in_folder(folder: str) -> Iterator[Source]:

@@ -86,7 +86,7 @@ def _tell(report: Report) -> int:
     """Print the report and return the exit status: 1 when a subject failed."""
     print(report.table())
     if report.missing:
-        print(f"\nWithout codes, of the protocol's subjects: {', '.join(report.missing)}.")
+        print(f"\nNeither codes nor pictures, of the protocol's subjects: {', '.join(report.missing)}.")
     for subject, error in report.failed.items():
         print(f"\n{subject} was not prepared: {error}", file=sys.stderr)
     return 1 if report.failed else 0

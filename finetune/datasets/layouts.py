@@ -47,6 +47,18 @@ class DisfaLayout:
         coded = {each.name for each in self.labels.iterdir() if each.is_dir()}
         return _known(self.protocol, coded, self.labels, "SN001/SN001_au1.txt")
 
+    def uncoded(self) -> dict[str, str]:
+        """The protocol's subjects that have pictures and no codes, each with what is wrong."""
+        coded = set(self.subjects())
+        found = {subject: self._of(subject) for subject in self.protocol.subjects if subject not in coded}
+        return {
+            subject: _uncoded(
+                subject, (path.relative_to(self.source) for path in paths), self.labels / subject
+            )
+            for subject, paths in found.items()
+            if self._frames_among(paths)
+        }
+
     def recordings(self, subject: str) -> Iterator[Recording]:
         """The subject's one recording; raises `DataError` when pictures and codes do not fit together."""
         codes = self._codes(subject)
@@ -82,20 +94,28 @@ class DisfaLayout:
         return from_intensities(by_unit)
 
     def _frames(self, subject: str) -> Frames:
-        found = [path for path in _walk(self.source, 3) if subject.lower() in path.name.lower()]
-        found = [path for path in found if self.labels not in path.parents and self._by_this_camera(path)]
-        for path in found:
-            if path.is_file() and path.suffix.lower() in VIDEOS:
-                return Video(path)
-        for path in found:
-            if path.is_dir() and any(file.suffix.lower() in PICTURES for file in path.iterdir()):
-                return FrameFolder(path, counts_from_one=True)
+        if frames := self._frames_among(self._of(subject)):
+            return frames
         side = "Videos_LeftCamera/Left" if self.camera == "left" else "Video_RightCamera/Right"
         raise DataError(
             f"There are no pictures of {subject} by the {self.camera} camera. {self.source} has {_some(self.source)}; "
             f"expected {side}Video{subject}_comp.avi, or a folder of frames with {subject} in its name. "
             "Give the folder that holds both by --source."
         )
+
+    def _of(self, subject: str) -> list[Path]:
+        """What has the subject's name, but for its codes and the other camera's pictures."""
+        found = [path for path in _walk(self.source, 3) if subject.lower() in path.name.lower()]
+        return [path for path in found if self.labels not in path.parents and self._by_this_camera(path)]
+
+    def _frames_among(self, paths: list[Path]) -> Frames | None:
+        for path in paths:
+            if path.is_file() and path.suffix.lower() in VIDEOS:
+                return Video(path)
+        for path in paths:
+            if _has_pictures(path):
+                return FrameFolder(path, counts_from_one=True)
+        return None
 
     def _by_this_camera(self, path: Path) -> bool:
         """Whether the path names this camera, or none."""
@@ -126,12 +146,23 @@ class Bp4dLayout:
         _ = self.sequences
         return _known(self.protocol, coded, self.labels, "F001_T1.csv")
 
+    def uncoded(self) -> dict[str, str]:
+        """The protocol's subjects that have pictures and no codes, each with what is wrong."""
+        coded, wrong = set(self.subjects()), {}
+        for subject in self.protocol.subjects:
+            folder = self.sequences / subject
+            if subject not in coded and folder.is_dir() and any(map(_has_pictures, folder.iterdir())):
+                wrong[subject] = _uncoded(
+                    subject, [folder.relative_to(self.source)], self.labels / f"{subject}_T1.csv"
+                )
+        return wrong
+
     def recordings(self, subject: str) -> Iterator[Recording]:
         """The subject's tasks, in order; raises `DataError` when a coded task has no pictures."""
         for file in sorted(self.labels.glob(f"{subject}_T*.csv")):
             task = file.stem.split("_")[1]
             folder = self.sequences / subject / task
-            if not folder.is_dir() or not any(each.suffix.lower() in PICTURES for each in folder.iterdir()):
+            if not _has_pictures(folder):
                 raise DataError(
                     f"There are no pictures of {subject}, task {task}. {self.sequences / subject} has "
                     f"{_some(self.sequences / subject)}; expected {task}/*.jpg, because {file.name} codes it. "
@@ -173,6 +204,17 @@ def _known(protocol: Protocol, coded: set[str], labels: Path, expected: str) -> 
             f"{expected}. Check that --source is {protocol.title}."
         )
     return subjects
+
+
+def _has_pictures(folder: Path) -> bool:
+    return folder.is_dir() and any(each.suffix.lower() in PICTURES for each in folder.iterdir())
+
+
+def _uncoded(subject: str, found: Iterable[Path], expected: Path) -> str:
+    return (
+        f"There are pictures of {subject} and no codes. Found {', '.join(map(str, found))}; expected {expected}. "
+        "Look for the codes under another name or in a misspelt folder, and copy them there."
+    )
 
 
 def _some(folder: Path, most: int = 8) -> str:

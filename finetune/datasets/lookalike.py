@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune.datasets.codes import DISFA_ACTIVE_FROM
 from finetune.datasets.generated import cast
 from finetune.datasets.protocol import Protocol
 from finetune.datasets.shards import PreparedFace, ShardWriter
@@ -57,11 +56,10 @@ def imitate(
 
 
 def occurrences(faces: LabelledFaces, rows: NDArray[np.int64], protocol: Protocol) -> Array:
-    """(n, A) 1, 0 or NaN as the dataset's coders would decide: DISFA from intensity 2, BP4D from 1."""
+    """(n, A) 1, 0 or NaN as the dataset's coders would decide."""
     columns = [AU_NUMBERS.index(unit) for unit in protocol.units]
     peak = np.round(np.asarray(faces.intensity[rows], np.float64).max(axis=1)[:, columns])
-    from_level = DISFA_ACTIVE_FROM if protocol.name == "disfa" else 1
-    return np.where(np.isnan(peak), np.nan, peak >= from_level)
+    return np.where(np.isnan(peak), np.nan, peak >= protocol.active_from)
 
 
 def raked(labels: Array, rates: Array) -> Array:
@@ -107,7 +105,7 @@ def _write_shard(
         occurrence[columns] = states
         if protocol.name == "disfa":
             peak = np.asarray(faces.intensity[row], np.float32).max(axis=0)[columns]
-            agrees = (np.round(peak) >= DISFA_ACTIVE_FROM) == (states == 1)
+            agrees = (np.round(peak) >= protocol.active_from) == (states == 1)
             intensity[columns] = np.where(np.isnan(states) | ~agrees, np.nan, np.round(peak))
         chip, landmarks = np.asarray(faces.chips[row]), np.asarray(faces.landmarks[row], np.float32)
         writer.add(PreparedFace(chip, landmarks, occurrence, intensity, subject, "", frame))

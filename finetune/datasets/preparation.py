@@ -52,9 +52,9 @@ class Report:
     kept: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, dict[str, int]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    """Subject -> what went wrong; it has no shard."""
+    """Subject -> what went wrong, as codes without pictures or pictures without codes; it has no shard."""
     missing: list[str] = field(default_factory=list)
-    """Subjects of the protocol that have no codes."""
+    """Subjects of the protocol that have neither codes nor pictures."""
 
     def add(self, notes: dict[str, Any]) -> None:
         self.kept[notes["subject"]] = notes["kept"]
@@ -76,7 +76,9 @@ def prepare(layout: Layout, settings: Settings) -> Report:
     """Write the shards that are missing and report on all; raises `DataError` when the folder is another dataset's."""
     subjects = layout.subjects()
     _make(settings.out)
-    report = Report(missing=sorted(set(layout.protocol.subjects) - set(subjects)))
+    uncoded = layout.uncoded()
+    missing = sorted(set(layout.protocol.subjects) - set(subjects) - uncoded.keys())
+    report = Report(failed=uncoded, missing=missing)
     waiting = []
     for subject in subjects:
         file = _shard(settings, subject)

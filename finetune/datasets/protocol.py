@@ -14,6 +14,10 @@ VALIDATION_SHARE = 0.15
 """Share of a fold's training subjects on whom the epoch is chosen, so that nothing is chosen on the test subjects."""
 
 
+SOME = 4
+"""So many subjects are named before "and more"."""
+
+
 @dataclass(frozen=True)
 class Fold:
     """Whom one fold learns from, chooses on and tests."""
@@ -38,6 +42,8 @@ class Protocol:
     """Share of active frames of each unit, from the published label lists (CVI-SZU/MDHR) of all frames."""
     together: Mapping[tuple[int, int], float]
     """phi of the units that go together most, from the same lists."""
+    active_from: int
+    """Intensity (0-5) that counts as active."""
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -57,9 +63,10 @@ class Protocol:
         """The three folds of the subjects that are `present`; raises `DataError` when a part would be too small."""
         parts = [tuple(s for s in part if s in present) for part in self.parts]
         if min(map(len, parts)) == 0 or any(len(untested(parts, number)) < 2 for number in range(3)):
+            lacking = "; ".join(map(_lacking, (1, 2, 3), self.parts, parts))
             raise DataError(
-                f"The three folds of {self.title} cannot be made. Of its parts, {[len(p) for p in parts]} subjects are "
-                "there; each needs one, and each two together two. Prepare the other subjects first."
+                f"The three folds of {self.title} cannot be made. Each part needs a subject, and two parts together "
+                f"two; {lacking}. Prepare the other subjects first."
             )
         folds = []
         for number, tested in enumerate((2, 1, 0), start=1):
@@ -81,6 +88,13 @@ def validation_subjects(subjects: Sequence[str], share: float, salt: str) -> tup
     return tuple(sorted(drawn[: max(1, round(share * len(drawn)))]))
 
 
+def _lacking(number: int, part: Sequence[str], present: Collection[str]) -> str:
+    """How many subjects of a part are there, and some of those that are not."""
+    missing = [subject for subject in part if subject not in present]
+    named = ", ".join(missing[:SOME]) + (f" and {len(missing) - SOME} more" if len(missing) > SOME else "")
+    return f"part {number} has {len(present)} of {len(part)}" + (f" and lacks {named}" if missing else "")
+
+
 def _named(prefix: str, numbers: str) -> tuple[str, ...]:
     return tuple(prefix + number for number in numbers.split())
 
@@ -96,6 +110,7 @@ DISFA = Protocol(
     ),
     base_rates=(0.050, 0.043, 0.152, 0.079, 0.042, 0.129, 0.277, 0.088),
     together={(1, 2): 0.63, (6, 12): 0.50, (12, 25): 0.46, (6, 25): 0.36, (4, 9): 0.34, (4, 12): -0.13},
+    active_from=2,
 )
 BP4D = Protocol(
     name="bp4d",
@@ -116,5 +131,6 @@ BP4D = Protocol(
         (17, 24): 0.42,
         (4, 12): -0.26,
     },
+    active_from=1,
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (DISFA, BP4D)}

@@ -75,7 +75,7 @@ def counts_by_subject(tested: Verdicts) -> tuple[NDArray[np.str_], NDArray[np.in
     return names, counts.astype(np.int64)
 
 
-def f1_of_counts(counts: NDArray[np.int64]) -> Array:
+def f1_of_counts(counts: NDArray[np.int64] | Array) -> Array:
     """(..., 3) true positives, false positives, false negatives -> F1 (...), NaN where there is nothing to find."""
     true, over, under = (counts[..., k].astype(np.float64) for k in range(3))
     total = 2 * true + over + under

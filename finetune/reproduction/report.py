@@ -238,6 +238,7 @@ def _words_table(part: dict[str, Any]) -> str:
 
 
 def _differences(part: dict[str, Any]) -> str:
+    over = "subjects and seeds" if len(part["seeds"]) > 1 else "subjects"
     rows = [
         [
             f"{each['of']} less {each['less']}",
@@ -249,9 +250,7 @@ def _differences(part: dict[str, Any]) -> str:
         ]
         for each in part["differences"]
     ]
-    return markdown(
-        ["", "average", "mean", "95 % over subjects and seeds", "trainings in which it is higher", ""], rows
-    )
+    return markdown(["", "average", "mean", f"95 % over {over}", "trainings in which it is higher", ""], rows)
 
 
 def _cells(figures: dict[str, float], names: Sequence[str]) -> list[str]:

@@ -10,11 +10,14 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.stats import multivariate_normal, norm
 
 from finetune.synthetic.actions import INDEX, NEVER_TOGETHER
 from vlfau.action_units import ACTION_UNITS, AU_NUMBERS
 
 LOWEST_INTENSITY, HIGHEST_INTENSITY = 0.5, 5.0
+PROJECTIONS = 200
 
 COMBINATIONS: tuple[tuple[int, ...], ...] = (
     # Smiles: with and without the cheeks, lips closed and parted, with other mouth movements.
@@ -88,6 +91,7 @@ class Mixture:
     extra_unit: float = 0.02
     random_units: float = 2.5
     uneven: float = 0.15
+    lowest: float = LOWEST_INTENSITY
 
     def draw(self, rng: np.random.Generator) -> list[int]:
         """The action units of one face."""
@@ -109,9 +113,9 @@ class Mixture:
 class Population:
     """Faces of which each action unit is on a given share, alone and together with others.
 
-    Units are thresholds on normal variables whose correlation is sin(pi/2 phi), exact for rates of a half (Sheppard
-    1899) and near for others; pairs that a face cannot show are pushed apart. What a face must leave out (see
-    `allowed`) lowers rates a little.
+    Units are thresholds on normal variables, whose correlation is the one that gives a pair its phi (tetrachoric;
+    Pearson 1900); pairs that a face cannot show are pushed apart. What a face must leave out (see `allowed`) lowers
+    rates and pairs a little.
     """
 
     rates: Mapping[int, float]
@@ -121,19 +125,31 @@ class Population:
     other: float = 0.03
     apart: float = -0.8
     uneven: float = 0.15
+    lowest: float = LOWEST_INTENSITY
 
     @cached_property
     def _root(self) -> NDArray[np.float64]:
-        """A square root of the correlations of `rates`, made positive definite."""
+        """A square root of the correlations of `rates`.
+
+        Pairs that are not named are whatever lets the named ones be as they should: projections onto both in turn
+        (Higham 2002).
+        """
         units = list(self.rates)
-        wanted = np.eye(len(units))
+        wanted = np.full((len(units), len(units)), np.nan)
+        np.fill_diagonal(wanted, 1.0)
         for i, one in enumerate(units):
             for j, two in enumerate(units[:i]):
-                phi = self.together.get((one, two), self.together.get((two, one), 0.0))
-                apart = frozenset((one, two)) in NEVER_TOGETHER
-                wanted[i, j] = wanted[j, i] = self.apart if apart else np.sin(np.pi / 2 * phi)
-        values, vectors = np.linalg.eigh(wanted)
-        root = vectors * np.sqrt(values.clip(1e-4))
+                phi = self.together.get((one, two), self.together.get((two, one)))
+                if frozenset((one, two)) in NEVER_TOGETHER:
+                    wanted[i, j] = wanted[j, i] = self.apart
+                elif phi is not None:
+                    wanted[i, j] = wanted[j, i] = tetrachoric(phi, self.rates[one], self.rates[two])
+        found = np.nan_to_num(wanted)
+        for _ in range(PROJECTIONS):
+            values, vectors = np.linalg.eigh(found)
+            found = np.where(np.isnan(wanted), (vectors * values.clip(1e-3)) @ vectors.T, wanted)
+        values, vectors = np.linalg.eigh(found)
+        root = vectors * np.sqrt(values.clip(1e-3))
         return np.asarray(root / np.linalg.norm(root, axis=1, keepdims=True))
 
     def draw(self, rng: np.random.Generator) -> list[int]:
@@ -145,6 +161,18 @@ class Population:
         ]
         others = [u for u in AU_NUMBERS if u not in self.rates and rng.random() < self.other]
         return with_allowed(set(), [*rng.permutation(drawn).tolist(), *others])
+
+
+def tetrachoric(phi: float, one: float, two: float) -> float:
+    """Correlation of two normal variables that fall below the quantiles `one` and `two` with correlation phi."""
+    both = phi * np.sqrt(one * (1 - one) * two * (1 - two)) + one * two
+    cuts = norm.ppf([one, two])
+
+    def excess(correlation: float) -> float:
+        shape = [[1.0, correlation], [correlation, 1.0]]
+        return float(multivariate_normal.cdf(cuts, cov=shape) - both)
+
+    return float(brentq(excess, -0.99, 0.99, xtol=1e-3))
 
 
 Expressions = Mixture | Population
@@ -162,7 +190,7 @@ def sample_intensities(
     intensity = np.zeros((count, 2, len(AU_NUMBERS)), np.float32)
     for face in range(count):
         for number in expressions.draw(rng):
-            level = rng.uniform(LOWEST_INTENSITY, HIGHEST_INTENSITY)
+            level = rng.uniform(expressions.lowest, HIGHEST_INTENSITY)
             intensity[face, :, INDEX[number]] = level
             if ACTION_UNITS[INDEX[number]].has_sides and rng.random() < expressions.uneven:
                 weaker = rng.integers(2)

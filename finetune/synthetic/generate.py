@@ -234,8 +234,9 @@ def usable_labels(label: NDArray[np.float32], codes: NDArray[np.float32]) -> NDA
 
 
 def population(protocol: Protocol) -> Population:
-    """Faces with the base rates of a dataset."""
-    return Population(dict(zip(protocol.units, protocol.base_rates, strict=True)), protocol.together)
+    """Faces with the base rates of a dataset, as strong as what it calls active."""
+    rates = dict(zip(protocol.units, protocol.base_rates, strict=True))
+    return Population(rates, protocol.together, lowest=protocol.active_from - 0.5)
 
 
 @lru_cache(maxsize=1)

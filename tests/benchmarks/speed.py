@@ -126,7 +126,7 @@ def goals(figures: dict[str, float]) -> list[Goal]:
 
 def paper_goal(rows: list[dict[str, Any]]) -> Goal:
     """What was asked for of the paper's size, from the rows of `tests/benchmarks/network.py`."""
-    (row,) = (row for row in rows if row["size"] == "base" and row["threads"] > 1)
+    row = max((row for row in rows if row["size"] == "base"), key=lambda row: row["threads"])
     return Goal("12 action units with words, in times of its Swin-B", 1.5, row["times_stem_with_words"])
 
 

@@ -73,6 +73,25 @@ def test_a_picture_that_cannot_be_read_is_none(bp4d):
     assert read[98].shape == (180, 240, 3)
 
 
+def test_pictures_without_codes_are_named_with_where_something_of_that_name_lies(disfa, bp4d):
+    assert (DisfaLayout(disfa).uncoded(), Bp4dLayout(bp4d).uncoded()) == ({}, {})
+    (disfa / "ActionUnit_Label").mkdir()
+    (disfa / "ActionUnit_Labels/SN002").rename(disfa / "ActionUnit_Label/SN002")
+    (said,) = DisfaLayout(disfa).uncoded().values()
+    assert (
+        "pictures of SN002 and no codes. Found ActionUnit_Label/SN002, Videos_LeftCamera/LeftVideoSN002"
+        in said
+    )
+    assert f"expected {disfa}/ActionUnit_Labels/SN002." in said
+    for file in (bp4d / "AUCoding/AU_OCC").glob("F002_*"):
+        file.rename(file.with_name(file.name.replace("F002", "F02")))
+    (said,) = Bp4dLayout(bp4d).uncoded().values()
+    assert (
+        f"pictures of F002 and no codes. Found Sequences/F002; expected {bp4d}/AUCoding/AU_OCC/F002_T1.csv"
+        in said
+    )
+
+
 @pytest.mark.parametrize("layout", [DisfaLayout, Bp4dLayout])
 def test_another_layout_is_named_with_what_was_expected_and_found(layout, tmp_path):
     (tmp_path / "Holiday photos").mkdir()

@@ -94,6 +94,22 @@ def test_a_subject_that_fails_stops_nobody_else(tmp_path, capsys):
     assert json.loads((tmp_path / "out/report.json").read_text())["kept"] == {"SN002": 5}
 
 
+def test_codes_without_pictures_and_pictures_without_codes_are_named(tmp_path, capsys):
+    write_disfa(tmp_path / "disfa", some(casts()[0], ["SN001", "SN002", "SN003"]), frames=4)
+    (tmp_path / "disfa/ActionUnit_Label").mkdir()
+    (tmp_path / "disfa/ActionUnit_Labels/SN001").rename(tmp_path / "disfa/ActionUnit_Label/SN001")
+    next((tmp_path / "disfa/Videos_LeftCamera").glob("*SN003*")).unlink()
+    command = ["prepare", "disfa", "--source", str(tmp_path / "disfa"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--chip-px", str(CHIP)]) == 1
+    said = capsys.readouterr()
+    assert "SN001 was not prepared: There are pictures of SN001 and no codes" in said.err
+    assert "SN003 was not prepared: There are no pictures of SN003" in said.err
+    assert "| SN002 | 3 |" in said.out
+    listed = said.out.split("Neither codes nor pictures")[1]
+    assert "SN004" in listed
+    assert "SN001" not in listed
+
+
 def test_several_processes_write_the_same(trees, prepared, tmp_path):
     report = prepare(Bp4dLayout(trees / "bp4d"), Settings(tmp_path, CHIP, workers=2))
     assert report == prepared[1]

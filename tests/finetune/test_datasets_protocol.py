@@ -43,5 +43,9 @@ def test_validation_subjects_do_not_change_when_others_are_missing_from_the_test
 
 
 def test_too_few_subjects_are_refused():
-    with pytest.raises(DataError, match=r"\[1, 0, 1\] subjects"):
-        DISFA.folds({"SN001", "SN003"})
+    with pytest.raises(DataError, match="cannot be made") as caught:
+        DISFA.folds({"SN001", *DISFA.parts[2]})
+    said = str(caught.value)
+    assert "part 1 has 1 of 9 and lacks SN002, SN009, SN010, SN016 and 4 more" in said
+    assert "part 2 has 0 of 9 and lacks SN006, SN011, SN012, SN013 and 5 more" in said
+    assert "part 3 has 9 of 9." in said

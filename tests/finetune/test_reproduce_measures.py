@@ -8,7 +8,7 @@ import pytest
 
 from finetune.datasets.protocol import BP4D, DISFA
 from finetune.reproduction import report
-from finetune.reproduction.comparison import DrawnAUPRC, difference
+from finetune.reproduction.comparison import DrawnAUPRC, DrawnF1, difference
 from finetune.reproduction.measures import (
     Verdicts,
     average_f1,
@@ -19,7 +19,8 @@ from finetune.reproduction.measures import (
 from finetune.reproduction.published import published
 from finetune.reproduction.results import Result
 from finetune.reproduction.words import Constant, words_measures
-from vlfau.metrics import auprc_per_au
+from vlfau.errors import DataError
+from vlfau.metrics import auprc_per_au, f1_per_au
 from vlfau.sentences import UnitLabel, describe_face, describe_unit
 
 NAN = float("nan")
@@ -102,18 +103,66 @@ def test_a_clear_difference_is_told_and_none_is_not():
     assert "no difference" in same.answer
 
 
-def test_auprc_of_drawn_subjects_is_that_of_their_faces():
+def drawn_faces(said, rows):
+    """Labels and probabilities of subjects drawn, with all their faces."""
+    names = np.unique(said.subject)
+    faces = np.concatenate([np.flatnonzero(said.subject == names[row]) for row in rows])
+    return said.labels[faces], said.probabilities[faces]
+
+
+@pytest.mark.parametrize("decimals", [1, 6], ids=["many equal scores", "none"])
+def test_measures_of_drawn_subjects_are_those_of_their_faces(decimals):
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 2, (80, 3)).astype(float)
     labels[rng.random(labels.shape) < 0.2] = NAN
     labels[:, 2] = np.where(np.isnan(labels[:, 2]), NAN, 0)  # never there: no figure
-    subject = np.array([f"s{i % 5}" for i in range(80)])
-    said = verdicts(labels, rng.random((80, 3)).round(1), subject.tolist())  # rounded, so that many are equal
-    drawn = DrawnAUPRC(said)
-    for rows in (np.arange(5), np.array([1, 1, 4, 0, 1])):
-        faces = np.concatenate([np.flatnonzero(subject == f"s{row}") for row in rows])
-        expected = auprc_per_au(said.labels[faces], said.probabilities[faces])
-        assert drawn(rows) == pytest.approx(np.nanmean(expected))
+    said = verdicts(labels, rng.random((80, 3)).round(decimals), [f"s{i % 5}" for i in range(80)])
+    draws = [[0, 1, 2, 3, 4], [1, 1, 4, 0, 1]]
+    times = np.array([np.bincount(rows, minlength=5) for rows in draws], float)
+    for drawn, measure in ((DrawnAUPRC, auprc_per_au), (DrawnF1, f1_per_au)):
+        expected = [measure(*drawn_faces(said, rows)) for rows in draws]
+        found = drawn(said)(times)
+        assert found[:, :2] == pytest.approx(np.array(expected)[:, :2])
+        assert np.isnan(found[:, 2]).all()
+
+
+def test_scores_beyond_the_levels_cost_next_to_nothing(monkeypatch):
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 2, (5000, 1)).astype(float)
+    said = verdicts(labels, (labels + rng.normal(0, 1, labels.shape)) / 8 + 0.5, ["a"] * 5000)
+    exact = auprc_per_au(said.labels, said.probabilities)[0]
+    assert DrawnAUPRC(said)(np.ones((1, 1)))[0, 0] == pytest.approx(exact, abs=1e-3)
+
+
+def test_what_was_tested_on_others_is_not_compared():
+    one = result("full", 1, "fold-1", [[0], [1]], [[0.1], [0.9]], ["a", "b"])
+    other = result("au-only", 1, "fold-1", [[0], [1]], [[0.1], [0.9]], ["a", "c"])
+    with pytest.raises(DataError, match="subjects of fold-1 differ"):
+        difference([one, other], "full", "au-only")
+
+
+def test_a_false_alarm_on_what_nobody_shows_changes_no_average():
+    """A fold average leaves such a unit out for both variants or for none."""
+    labels, subject = [[1, 0], [1, 0], [0, 0], [1, 1]], ["a", "a", "a", "b"]
+    quiet = result("full", 1, "fold-1", labels, [[0.9, 0.1]] * 2 + [[0.1, 0.1], [0.9, 0.9]], subject)
+    loud = result("au-only", 1, "fold-1", labels, [[0.9, 0.9]] * 2 + [[0.1, 0.1], [0.9, 0.9]], subject)
+    one, two = (DrawnF1(each.tested)(np.array([[1.0, 0.0]])) for each in (quiet, loud))
+    assert np.isnan(one[0]).tolist() == np.isnan(two[0]).tolist() == [False, True]
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    steady = [*folds("full", 0.9), *folds("au-only", 0.8)]
+    shaky = [
+        *folds("full", 0.98, (1,)),
+        *folds("full", 0.82, (2,)),
+        *folds("full", 0.9, (3,)),
+        *folds("au-only", 0.8, (1, 2, 3)),
+    ]
+    widths = [
+        interval.high - interval.low
+        for interval in (difference(each, "full", "au-only").interval for each in (steady, shaky))
+    ]
+    assert widths[1] > 1.3 * widths[0]
 
 
 def test_a_better_order_shows_in_auprc_and_not_in_f1():

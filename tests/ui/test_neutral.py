@@ -48,11 +48,15 @@ def test_the_result_is_compared(browser, app, photos, width, scheme):
     from tests.ui.browsing import Visit, expect
 
     with closing(Visit(browser, app, width=width, scheme=scheme)) as seen:
-        compare_and_go_back(seen.open().send(photos["face"]).result(), expect)
+        seen.open().send(photos["face"]).result()
+        before = seen.orders()
+        compare(seen, expect)
+        refuse_another(seen, expect, photos["group"])
+        go_back(seen, expect, before)
 
 
-def compare_and_go_back(seen, expect):
-    page, before = seen.page, seen.orders()
+def compare(seen, expect):
+    page = seen.page
     page.get_by_text("Compare with a neutral photo").click()
     page.set_input_files(".vl-neutral input", EXAMPLES / "neutral.jpg")
     expect(page.get_by_text("Compared with neutral.jpg")).to_be_visible()
@@ -64,6 +68,29 @@ def compare_and_go_back(seen, expect):
     assert changes[0] > 50, "the photo shows a smile"
     expect(page.get_by_text("At rest: ").locator("visible=true")).to_have_count(1)
     seen.picture("neutral")
+
+
+BARE_ERRORS = """() => [...document.querySelectorAll(".gradio-container *")].filter((item) => !item.children.length
+    && item.textContent.trim() === "Error" && item.checkVisibility() && !item.closest(".toast-body"))
+    .map((item) => item.className)"""
+"""What says no more than that something failed; in a toast that word is only the title."""
+
+
+def refuse_another(seen, expect, photo):
+    """A photo that cannot be used changes nothing of the comparison before it."""
+    page = seen.page
+    orders, changes = seen.orders(), page.locator(".vl-change").all_inner_texts()
+    page.set_input_files(".vl-neutral input", photo)
+    expect(page.get_by_text("5 faces were found")).to_be_visible()
+    expect(page.get_by_text("Reading it")).to_have_count(0)
+    expect(page.get_by_text("Compared with neutral.jpg")).to_be_visible()
+    assert (seen.orders(), page.locator(".vl-change").all_inner_texts()) == (orders, changes)
+    assert page.evaluate(BARE_ERRORS) == []
+    page.locator(".toast-close").click()
+
+
+def go_back(seen, expect, before):
+    page = seen.page
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     (record,) = csv.DictReader(io.StringIO(download.value.path().read_text()))
@@ -72,3 +99,5 @@ def compare_and_go_back(seen, expect):
     page.get_by_role("button", name="Show without it").click()
     expect(page.locator(".vl-change")).to_have_count(0)
     assert seen.orders() == before
+    page.set_input_files(".vl-neutral input", EXAMPLES / "neutral.jpg")  # the same photo works again
+    expect(page.get_by_text("Compared with neutral.jpg")).to_be_visible()

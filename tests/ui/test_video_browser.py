@@ -24,6 +24,18 @@ TABLES_ASIDE = """() => [...document.querySelectorAll(".gradio-container *")]
     .filter((item) => item.checkVisibility() && !item.closest(".vv-table")
         && item.getBoundingClientRect().right > window.innerWidth + 1).map((item) => item.className)"""
 """What reaches out of the window; the table of events scrolls by itself."""
+CUT_OFF = """() => [...document.querySelectorAll(".vv-table, .vv-table td, .vv-table th, .vv-name, .vv-lane-name span")]
+    .filter((item) => item.scrollWidth > item.clientWidth + 1 && getComputedStyle(item).display !== "inline")
+    .map((item) => item.className + " " + item.textContent)"""
+"""The events and the names of action units that are wider than their place."""
+MOST_ACTIVE = """([code, units]) => {
+    const element = { querySelector: () => ({ querySelector: () => null, querySelectorAll: () => [] }) };
+    const reel = { units: units.map(({ au }) => au), thresholds: units.map(({ threshold }) => threshold), step_s: 0.1,
+        events: units.flatMap(({ au, s }) => (s ? [{ track: 0, number: au, onset: 1, offset: 1 + s }] : [])) };
+    const track = { number: 0, p: units.map(({ peak }) => [0.001, peak, NaN]) };
+    const choose = new Function("element", "props", "given", "track",
+        code + "; reel = given; return mostActive(track, 6)");
+    return choose(element, { book: { units: [] } }, reel, track); }"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +96,23 @@ def uploads(app):
     return [path for path in (app.folder / "uploads").rglob("*.video") if path.is_file()]
 
 
+def test_what_can_be_seen_to_be_active_is_chosen_first(browser):
+    code = (Path(video.__file__).parent / "video_series.js").read_text("utf-8")
+    columns = ("au", "threshold", "peak", "s")
+    units = [
+        (5, 0.1, 0.012, 0),  # flat, and nearest to its threshold
+        (20, 0.2, 0.03, 0),
+        (6, 0.15, 0.01, 0),
+        (2, 0.8, 0.3, 0),  # a long bar, and far from its threshold
+        (1, 0.3, 0.2, 0),
+        (12, 0.5, 0.9, 0.4),
+        (25, 0.5, 0.6, 1.5),
+    ]
+    given = [dict(zip(columns, unit, strict=True)) for unit in units]
+    with closing(browser.new_page()) as page:
+        assert page.evaluate(MOST_ACTIVE, [code, given]) == [25, 12, 1, 2, 20, 5]
+
+
 def test_a_video_from_the_file_to_the_numbers(visit, app, clip):
     seen = visit().send(clip).finished()
     page = seen.page
@@ -99,6 +128,7 @@ def test_a_video_from_the_file_to_the_numbers(visit, app, clip):
     assert seen.time() == pytest.approx(1.0, abs=0.13)
     expect(page.locator(".vv-unit", has_text="AU12")).to_have_class("vv-unit vv-seen")
     page.wait_for_function(PAINTED)
+    assert page.evaluate(CUT_OFF) == []
     seen.picture("video")
 
     # keys: one picture on and back, two digits for an action unit
@@ -127,8 +157,24 @@ def test_a_video_from_the_file_to_the_numbers(visit, app, clip):
     assert seen.chosen() == chosen, "who chose action units keeps them"
     page.get_by_role("button", name="The six most active").click()
     expect(page.locator(".vv-table tr", has_text="Eyes closed")).to_be_visible()
+    expect(page.get_by_text("Threshold.")).to_be_visible()
     page.get_by_text("Intensity", exact=True).click()
+    expect(page.get_by_text("Threshold.")).to_be_hidden()
     assert page.locator(".vv-lane canvas").first.get_attribute("aria-label").startswith("AU")
+    no_event_of_what_is_chosen(page)
+
+
+def no_event_of_what_is_chosen(page):
+    """It is not no event of the face."""
+    page.get_by_role("button", name="None", exact=True).click()
+    expect(page.get_by_text("No action unit is chosen. This face has events of")).to_contain_text("AU43")
+    page.keyboard.type("27")
+    expect(
+        page.get_by_text("The chosen action units have no events. This face has events of")
+    ).to_be_visible()
+    page.get_by_label("of all action units").check()
+    expect(page.locator(".vv-table tr", has_text="Eyes closed")).to_be_visible()
+    expect(page.locator(".vv-no-events")).to_be_hidden()
 
 
 def test_the_numbers_can_be_taken_along(visit, clip):
@@ -155,8 +201,12 @@ def test_on_a_phone(visit, clip, scheme):
     seen.send(clip).finished()
     seen.page.locator(".vv-seek").fill("1.6")
     seen.page.wait_for_function(PAINTED)
+    expect(seen.page.locator(".vv-table").get_by_role("columnheader", name="At the apex")).to_be_visible()
     assert seen.page.evaluate(TABLES_ASIDE) == []
-    seen.page.screenshot(path=f"build/screenshots/video-390-{scheme}.png", animations="disabled")
+    assert seen.page.evaluate(CUT_OFF) == []
+    seen.page.screenshot(
+        path=f"build/screenshots/video-390-{scheme}.png", animations="disabled", full_page=True
+    )
 
 
 def test_a_stop_keeps_what_was_read_and_another_video_begins_anew(visit, app, clip):
@@ -197,6 +247,6 @@ def test_who_closes_the_page_is_not_read_for_any_more(visit, app, clip):
 def test_a_broken_file_is_a_message_and_the_next_video_works(visit, app, clip, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(clip.read_bytes()[:2000])
     seen = visit().send(tmp_path / "broken.mp4")
-    expect(seen.page.get_by_text("not a video that can be read")).to_be_visible()
+    expect(seen.page.get_by_text("The video is cut short")).to_be_visible()
     assert uploads(app) == []
     seen.send(clip).finished()

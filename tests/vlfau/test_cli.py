@@ -3,9 +3,11 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -87,6 +89,7 @@ def test_info_prints_the_card_without_what_only_the_hub_reads():
         ),
         (["predict"], "PATH"),
         (["predict", PHOTOS, "--every", "0"], "0 is not at least 1"),
+        (["predict", PHOTOS, "--every", "1.5"], "argument --every: '1.5' is not a whole number"),
         (["join", ROOT / "tests", "--out", "out.csv"], "no run in this folder"),
     ],
 )
@@ -97,11 +100,52 @@ def test_when_nothing_can_start_it_says_why(arguments, message):
     assert "Traceback" not in result.stderr
 
 
-def test_a_file_that_is_not_there_is_one_that_cannot_be_read():
-    result = run("predict", "nowhere.jpg", "--format", "openface")
-    (row,) = csv.DictReader(StringIO(result.stdout))
-    assert (result.returncode, row["file"], row["success"]) == (1, "nowhere.jpg", "0")
-    assert {"frame", "face_id", "confidence", "AU12_r", "AU12_c"} <= set(row)
+def test_a_file_that_is_not_there_is_one_that_cannot_be_read(folder, tiny_checkpoint):
+    there = folder / "c-empty.png"
+    result = run("predict", "nowhere.jpg", there, "--format", "openface", "--model", tiny_checkpoint)
+    absent, other = csv.DictReader(StringIO(result.stdout))
+    assert (result.returncode, absent["file"], absent["success"]) == (1, "nowhere.jpg", "0")
+    assert "Nothing of that name exists" in absent["error"]
+    assert (absent["frame"], other["frame"], other["file"]) == ("1", "2", str(there))
+    assert {"frame", "face_id", "confidence", "AU12_r", "AU12_c"} <= set(absent)
+
+
+def test_where_no_path_exists_the_results_of_before_stay(tmp_path):
+    (tmp_path / "out.csv").write_text("results of before")
+    result = run("predict", "nowhere.jpg", "\x1b[31m", "--out", tmp_path / "out.csv")
+    assert result.returncode == 2
+    assert "There is nothing to read. Nothing of that name exists. 'nowhere.jpg'" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert (tmp_path / "out.csv").read_text() == "results of before"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_a_bar_and_a_last_line(folder, tiny_checkpoint, tmp_path):
+    """On a terminal of 0 x 0 too, which is what `script` and `docker` make."""
+    import pty
+
+    leader, follower = pty.openpty()
+    command = ["predict", folder / "b-face.jpg", folder / "c-empty.png", "--out", tmp_path / "out.csv"]
+    command = [sys.executable, "-m", "vlfau", *map(str, command), "--model", str(tiny_checkpoint)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=follower) as process:
+        os.close(follower)
+        said = b"".join(iter(partial(read_terminal, leader), b"")).decode()
+        assert (process.wait(), process.stdout.read()) == (0, b"")
+    os.close(leader)
+    assert "100%" in said
+    assert "2/2" in said
+    assert re.search(r"(picture/s|s/picture), 1 face, c-empty\.png", said)
+    last = said.strip().splitlines()[-1].rpartition("\r")[2]
+    assert last == f"Read 2 photos, with 1 face. All could be read. Written to '{tmp_path / 'out.csv'}'."
+
+
+def read_terminal(leader):
+    """Empty at the end, which Linux tells as an error."""
+    try:
+        return os.read(leader, 10_000)
+    except OSError:
+        return b""
 
 
 def test_a_video_and_an_archive_go_to_parquet(folder, tmp_path):

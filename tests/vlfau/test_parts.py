@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -111,10 +112,14 @@ def test_a_second_run_is_refused_unless_it_resumes(folder):
 @pytest.mark.parametrize(
     ("asked", "different"),
     [
-        (manifest(PHOTOS[:4]), "sources, digest, parts"),
-        (manifest([*PHOTOS[:4], Source("x.jpg")]), "digest"),
-        (manifest(settings={"every": 2}), "settings"),
-        (manifest(version="v2"), "model_version"),
+        (manifest(PHOTOS[:4]), r"the paths \(5 photos and videos then, 4 now\)\."),
+        (manifest([*PHOTOS[:4], Source("x.jpg")]), r"the paths \(as many photos and videos, but others\)\."),
+        (manifest(settings={"every": 2}), r"--every \(1 then, 2 now\)\."),
+        (manifest(settings={"every": 1, "baseline": [[1, 0.5]]}), r"--baseline\."),
+        (manifest(settings={"every": 1, "words": True}), r"--words or --no-words\."),
+        (manifest(version="v2"), r"the checkpoint \('v1' then, 'v2' now\)\."),
+        (manifest(PHOTOS[:4], version="v2"), "the paths .*, the checkpoint "),
+        (replace(manifest(), columns=("file",)), "how this version of the program"),
     ],
 )
 def test_another_run_is_not_gone_on_with(folder, asked, different):
@@ -143,8 +148,14 @@ def test_a_damaged_manifest_is_told_of(folder):
 
 
 def test_a_place_that_cannot_be_written_is_told_of(tmp_path):
-    with pytest.raises(OutputError, match=r"cannot be written.*No such file"):
+    with pytest.raises(OutputError, match=r"cannot be written.*folder '.*/no' of --out is not there"):
         PartFolder(tmp_path / "no" / "such").begin(manifest(), resume=False)
+
+
+def test_joining_into_a_folder_that_is_missing_says_so(folder, tmp_path):
+    finish(folder)
+    with pytest.raises(OutputError, match=r"folder '.*/none' of --out is not there\. Create it"):
+        join(*folder.finished(), tmp_path / "none" / "joined.csv", "csv")
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "openface", "parquet"])

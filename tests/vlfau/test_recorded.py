@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from vlfau.au_events import events_csv
 from vlfau.checkpoint import load_checkpoint
+from vlfau.cli import main
 from vlfau.config import VLFAUConfig
 from vlfau.errors import DataError, OutputError
 from vlfau.parts import join
@@ -88,8 +90,9 @@ def test_what_is_no_result_is_refused(tmp_path, name, content, said):
 
 
 def test_what_is_not_there_is_refused(tmp_path):
-    with pytest.raises(DataError, match="No such file"):
-        list(read_records(tmp_path / "faces.csv"))
+    for name in ("faces.csv", "nope"):
+        with pytest.raises(DataError, match=rf"{name}': nothing of that name exists"):
+            list(read_records(tmp_path / name))
     with pytest.raises(OutputError, match="no run in this folder"):
         list(read_records(tmp_path))
 
@@ -105,3 +108,13 @@ def test_the_command_writes_a_table(tmp_path):
     assert (row["file"], row["au"], row["onset_s"], row["offset_seen"]) == ("a.mp4", "AU12", "0.3", "0")
     subprocess.run([*command, "--out", str(tmp_path / "events.csv")], check=True, timeout=120)
     assert (tmp_path / "events.csv").read_text() == done.stdout
+
+
+def test_results_without_a_video_are_told_of(tmp_path, capsys):
+    (tmp_path / "photos.jsonl").write_text(
+        to_text([record("a.jpg", None, 0.99, load_checkpoint().config.model_version)])
+    )
+    assert main(["events", str(tmp_path / "photos.jsonl")]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [events_csv("", []).strip()]
+    assert "There is no video in these results" in said.err

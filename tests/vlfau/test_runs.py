@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from io import StringIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -159,8 +160,62 @@ def test_workers_share_the_parts(sources, pipeline, tmp_path, straight):
     assert found == straight
 
 
+def test_what_was_read_is_told_at_the_end(sources, pipeline, tmp_path, capsys):
+    run(sources, pipeline, tmp_path / "out.csv")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "%" not in said.err, "a bar is for terminals"
+    last = "Read 6 photos and 7 pictures of 1 video, with 7 faces. 1 of 8 files could not be read, or not to the end: "
+    assert said.err.splitlines()[-1] == f"{last}success 0 in the output. Written to '{tmp_path / 'out.csv'}'."
+
+
+def test_quiet_leaves_out_the_last_line_alone(sources, pipeline, tmp_path, capsys):
+    target = Target.of(str(tmp_path / "out.csv"))
+    assert predict_in_parts(sources, pipeline, target, resume=False, quiet=True) == 1
+    assert predict_to_stream(sources, pipeline, Target.of(os.devnull), quiet=True) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all("broken.jpg: " in line for line in lines)
+
+
+def test_a_run_that_goes_on_says_what_was_done_before(sources, pipeline, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    run(sources, pipeline, tmp_path / "out")
+    next((tmp_path / "out").glob("part-000000-*")).unlink()
+    capsys.readouterr()
+    run(sources, pipeline, tmp_path / "out", resume=True)
+    assert "done before), with " in capsys.readouterr().err
+
+
+def test_names_cannot_steer_the_bar(pipeline, tmp_path, monkeypatch):
+    """Of a photo with a name that holds commands to a terminal; the bar writes to one that is none."""
+    terminal = StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    name = f"{'long' * 20}\x1b[31m\r\n.png"
+    Image.fromarray(nothing(64, 48)).save(tmp_path / name)
+    predict_to_stream(find_sources([tmp_path]), pipeline, Target.of(os.devnull))
+    shown = terminal.getvalue()
+    assert "0 faces, …" in shown
+    assert "\N{REPLACEMENT CHARACTER}[31m" in shown
+    assert "\x1b[31m" not in shown
+    assert "\r\n" not in shown
+
+
+def test_records_on_a_terminal_are_not_torn_by_a_bar(sources, pipeline, monkeypatch):
+    out, err = StringIO(), StringIO()
+    out.isatty = err.isatty = lambda: True
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    assert predict_to_stream(sources[:2], pipeline, Target("jsonl")) == 0
+    assert err.getvalue() == "Read 2 photos, with 0 faces. All could be read. Written to standard output.\n"
+    assert len(out.getvalue().splitlines()) == 2
+
+
 def test_names_cannot_steer_the_terminal(pipeline, tmp_path, capsys):
     name = "\x1b[31m.jpg"
+    for each in (name, "b.jpg"):
+        (tmp_path / each).write_bytes(b"broken")
     predict_to_stream(find_sources([tmp_path / name, tmp_path / "b.jpg"]), pipeline, Target.of(os.devnull))
     assert "\x1b" not in capsys.readouterr().err
 

@@ -72,6 +72,18 @@ def test_what_is_named_is_taken_whatever_its_name_and_whether_it_is_there(folder
     assert below(folder, [folder / "notes.txt", folder / "nowhere.jpg"]) == ["notes.txt", "nowhere.jpg"]
 
 
+def test_what_is_not_there_is_told_as_that(folder):
+    there, absent, video = find_sources(
+        [folder / "a.jpg", folder / "nowhere.jpg", folder / "a.jpg" / "b.mp4"]
+    )
+    assert there.error is None
+    assert f"Nothing of that name exists. '{folder}/nowhere.jpg'" in absent.error
+    with pytest.raises(ImageError, match="Nothing of that name exists"), SourceReader().video_file(video):
+        pass
+    with pytest.raises(ImageError, match=r"There is nothing to read\. Nothing of that name exists"):
+        find_sources([folder / "nowhere.jpg", folder / "neither.mp4"])
+
+
 def test_videos_are_told_from_photos(folder):
     assert [source.is_video for source in find_sources([folder])] == [False] * 4 + [True]
     assert Source("a.zip", "clip.mov").is_video

@@ -9,6 +9,7 @@ import pytest
 
 from tests.vlfau.clips import numbered, write_clip
 from vlfau import decoders, video
+from vlfau.decoders import lacks_index
 from vlfau.errors import VideoError
 from vlfau.images import ImageLimits
 from vlfau.video import Place, Video
@@ -150,8 +151,22 @@ def test_what_is_no_video_is_refused(decoder, tmp_path, content, message):
 def test_a_video_without_an_index_is_refused(decoder, tmp_path, clip):
     content = clip.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: len(content) // 2])
-    with pytest.raises(VideoError, match="not a video that can be read"):
+    with pytest.raises(VideoError, match=r"cut short, before its index.*copy the file again, in full"):
         Video(tmp_path / "cut.mp4")
+
+
+def test_only_an_mp4_without_an_index_is_called_that(tmp_path, clip):
+    assert not lacks_index(clip)
+    large = b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x01mdat" + (2**40).to_bytes(8, "big")
+    for name, content, lacking in (
+        ("large", large, True),
+        ("endless", large[:16] + b"\0\0\0\0mdat", True),
+        ("odd", large[:16] + b"\0\0\0\x01mdat" + b"\xff" * 8, False),
+        ("whole", large[:16] + b"\0\0\0\x08moov", False),
+        ("other", b"no video at all" * 10, False),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert lacks_index(tmp_path / name) is lacking, name
 
 
 def test_sound_alone_is_no_video(tmp_path):
