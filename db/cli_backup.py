@@ -41,7 +41,9 @@ def _save(words: Words) -> int:
         )
     if saved.superseded:
         print("Another program has taken over there; see docs/hosting.md.", file=sys.stderr)
-    return int(saved.superseded)
+    if saved.unsent:
+        print(f"A version that serves could not be sent: {saved.unsent}", file=sys.stderr)
+    return int(saved.superseded or saved.unsent is not None)
 
 
 def bring_back(words: Words) -> int:

@@ -75,7 +75,7 @@ class Keeper:
             LOG.error("The backup did not succeed: %s", error, exc_info=not isinstance(error, VLFAUError))
             self._tell(replace(self._standing, error=str(error)))
             return None
-        told = _taken_over(self.place) if saved.superseded else None
+        told = _taken_over(self.place) if saved.superseded else saved.unsent
         now = self._store.clock()
         self._tell(
             BackupStanding(

@@ -67,6 +67,8 @@ class Saved:
     """Events at the place that another program wrote after this one, or another, took over."""
     superseded: bool
     """Another program took over: nothing more may be written here."""
+    unsent: str | None = None
+    """Why a version that serves is not at the place; what people stored is."""
 
 
 def read_state(folder: Path, place: str) -> State:
@@ -130,9 +132,9 @@ class _Round:
                 return self._done(own, began=False, superseded=True)
         if own is None or take_over or own.base < erased or self._is_old(own):
             own = self._begin(newest)
-        self._put_models()
+        unsent = self._put_models()
         self._remove_old(own, erased)
-        return self._done(own, began=own not in self.found)
+        return replace(self._done(own, began=own not in self.found), unsent=unsent)
 
     def _superseded(self, own: Generation | None, newest: Generation) -> Saved:
         """What was still answered here goes to the own generation, so that it is not lost; then no more."""
@@ -189,12 +191,17 @@ class _Round:
             )
         )
 
-    def _put_models(self) -> None:
-        """Asks the place only when production moved."""
+    def _put_models(self) -> str | None:
+        """Asks the place only when production moved; returns why a version could not be sent."""
         named = tuple(serving(self.store))
-        if named != self.state.models:
+        if named == self.state.models:
+            return None
+        try:
             put_models(self.store, self.remote)
-            self._note(replace(self.state, models=named))
+        except StoreError as error:
+            return str(error)
+        self._note(replace(self.state, models=named))
+        return None
 
     def _is_old(self, own: Generation) -> bool:
         """A day, and something happened in it."""

@@ -247,8 +247,9 @@ class TestModels:
             put(files)
 
         monkeypatch.setattr(folder, "put", no_room)
-        with pytest.raises(StoreError, match="No room"):
-            save(filled.store, folder)
+        keeper = Keeper(filled.store, "place", sync=True, opened=lambda _: folder)
+        assert keeper.round().unsent == keeper.standing.error == "No room."
+        assert keeper.standing.saved == last_event(filled.store)
         restored, opened = back(folder, tmp_path / "new")
         with opened as other:
             same(filled.store, other)
