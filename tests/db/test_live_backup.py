@@ -345,12 +345,12 @@ class TestKeeper:
         keeper.stop()
 
     def test_sync_acknowledges_nothing_that_the_place_does_not_have(self, filled, hub, monkeypatch):
-        monkeypatch.setattr("db.keeper.SYNC_SECONDS", 0.5)
         keeper = Keeper(filled.store, "hf://datasets/org/backup", sync=True)
         keeper.start()
         ben = filled.person("ben")
         task = filled.next(ben)
         hub.stop()
+        monkeypatch.setattr("db.keeper.SYNC_SECONDS", 0.5)
         with pytest.raises(StoreError, match="not confirmed"):
             filled.add(9)
         hub.start()
