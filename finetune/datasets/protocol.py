@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from finetune.datasets.codes import DISFA_ACTIVE_FROM
 from vlfau.errors import DataError
 
 VALIDATION_SHARE = 0.15
@@ -110,7 +111,7 @@ DISFA = Protocol(
     ),
     base_rates=(0.050, 0.043, 0.152, 0.079, 0.042, 0.129, 0.277, 0.088),
     together={(1, 2): 0.63, (6, 12): 0.50, (12, 25): 0.46, (6, 25): 0.36, (4, 9): 0.34, (4, 12): -0.13},
-    active_from=2,
+    active_from=DISFA_ACTIVE_FROM,
 )
 BP4D = Protocol(
     name="bp4d",

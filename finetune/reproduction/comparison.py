@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 REPEATS = 1000
 LEVELS = 1000
+"""Of scores of an action unit; a thousand move average precision by less than a thousandth."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Letters: B faces, A 22 action units. Sides are the person's own, left first.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from vlfau.action_units import ACTION_UNITS, AU_NUMBERS
 
 LOWEST_INTENSITY, HIGHEST_INTENSITY = 0.5, 5.0
 PROJECTIONS = 200
+"""After which the correlations of a population have settled."""
 
 COMBINATIONS: tuple[tuple[int, ...], ...] = (
     # Smiles: with and without the cheeks, lips closed and parted, with other mouth movements.
@@ -154,11 +154,8 @@ class Population:
 
     def draw(self, rng: np.random.Generator) -> list[int]:
         """The action units of one face."""
-        ordinary = NormalDist()
-        latent = self._root @ rng.standard_normal(len(self.rates))
-        drawn = [
-            unit for unit, z in zip(self.rates, latent, strict=True) if ordinary.cdf(z) < self.rates[unit]
-        ]
+        below = norm.cdf(self._root @ rng.standard_normal(len(self.rates)))
+        drawn = [unit for unit, share in zip(self.rates, below, strict=True) if share < self.rates[unit]]
         others = [u for u in AU_NUMBERS if u not in self.rates and rng.random() < self.other]
         return with_allowed(set(), [*rng.permutation(drawn).tolist(), *others])
 
